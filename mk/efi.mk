@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# build/BOOTX64.EFI: the loader, a GNU-EFI application that carries the hypervisor as its section .firn.
+
+EFI_SRC := $(wildcard boot/efi/*.c boot/efi/*.S)
+EFI_OBJ := $(EFI_SRC:%=build/efi/%.o)
+EFI_LIB := /usr/lib
+
+EFI_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fpic -fshort-wchar -mno-red-zone -mgeneral-regs-only \
+	-maccumulate-outgoing-args -fno-stack-protector -fno-strict-aliasing -fno-jump-tables \
+	-fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI $(WARNINGS) $(REPRODUCIBLE) \
+	-I. -Iarch/x86 -Ibuild -nostdinc -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
+	-isystem $(NEWLIB)/include -isystem $(GCC_INCLUDE) $(EXTRA_CFLAGS)
+
+EFI_SECTIONS := .text .sdata .data .rodata .dynamic .dynsym .rel .rela .rel.* .rela.* .reloc
+
+build/efi/%.o: % | $(NEWLIB)/libc.a build/version.h
+	@mkdir -p $(@D)
+	$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+
+# A shared object with an unresolved symbol would only fail inside the firmware.
+build/efi/loader.so: $(EFI_OBJ)
+	$(LD) -nostdlib -znocombreloc -znoexecstack -T $(EFI_LIB)/elf_x86_64_efi.lds -shared -Bsymbolic \
+		-L$(EFI_LIB) $(EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) -o $@ -lefi -lgnuefi
+	@! nm -u $@ | grep -v _DYNAMIC | grep . || { echo '$@: unresolved symbols' >&2; rm -f $@; exit 1; }
+
+build/efi/loader.efi: build/efi/loader.so
+	$(OBJCOPY) $(EFI_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+
+build/BOOTX64.EFI: build/efi/loader.efi build/firn.stripped tools/pe-sections
+	tools/pe-sections $@ $< .firn=build/firn.stripped
+
+-include $(EFI_OBJ:.o=.d)

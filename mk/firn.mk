@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+# The hypervisor itself: build/firn.elf, a multiboot 2 kernel and the payload of the EFI loader.
+
+FIRN_SRC := $(wildcard boot/*.c boot/multiboot2/*.[cS] core/*.c core/*/*.c core/*/*/*.c \
+	arch/x86/*.[cS] arch/x86/vmx/*.[cS] drivers/*.c drivers/*/*.c)
+FIRN_ASL := $(wildcard core/vdev/acpi/*.asl)
+FIRN_OBJ := $(FIRN_SRC:%=build/firn/%.o) $(FIRN_ASL:%.asl=build/firn/%.aml.S.o)
+FIRN_LIBS := $(NEWLIB)/libc.a $(ZYDIS)/libzydis.a
+LIBGCC := $(shell $(CC) -print-libgcc-file-name)
+
+build/firn.elf: $(FIRN_OBJ) $(FIRN_LIBS) linker.ld
+	@mkdir -p $(@D)
+	$(LD) -T linker.ld -z max-page-size=4096 -z noexecstack -static -nostdlib --gc-sections \
+		-Map=build/firn.map -o $@ $(FIRN_OBJ) --start-group $(FIRN_LIBS) $(LIBGCC) --end-group
+
+build/firn.stripped: build/firn.elf
+	$(OBJCOPY) --strip-all $< $@
+
+# Headers of third-party parts have to exist before the first object; their content is pinned.
+build/firn/%.c.o: %.c | $(FIRN_LIBS) build/version.h
+	@mkdir -p $(@D)
+	$(CC) $(FIRN_CFLAGS) -MMD -MP -c $< -o $@
+
+build/firn/%.S.o: %.S | $(FIRN_LIBS) build/version.h
+	@mkdir -p $(@D)
+	$(CC) $(FIRN_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+
+# ACPI tables: core/vdev/acpi/dsdt.asl becomes the bytes dsdt_aml[] .. dsdt_aml_end[].
+build/%.aml: %.asl
+	@mkdir -p $(@D)
+	iasl -vs -va -p $(@:.aml=) $< >$@.log || { cat $@.log; exit 1; }
+
+build/%.aml.S: build/%.aml
+	@name=$(notdir $*)_aml; printf '%s\n' '	.section .rodata' '	.balign 16' \
+		"	.globl $$name, $${name}_end" "$$name:" '	.incbin "$<"' "$${name}_end:" \
+		'	.section .note.GNU-stack,"",@progbits' >$@
+
+build/firn/%.aml.S.o: build/%.aml.S
+	@mkdir -p $(@D)
+	$(CC) $(FIRN_CFLAGS) -c $< -o $@
+
+.PRECIOUS: build/%.aml build/%.aml.S
+
+# The version is looked up in every run, the header only changes when the version does.
+FIRN_VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
+.PHONY: version
+build/version.h: version
+	@mkdir -p $(@D)
+	@echo '#define FIRN_VERSION "$(FIRN_VERSION)"' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+-include $(FIRN_OBJ:.o=.d)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# Compilers and flags: for the machine that Firn runs on (FIRN_*) and for the build machine (HOST_*).
+
+CC := gcc
+LD := ld
+OBJCOPY := objcopy
+CLANG := clang
+
+WARNINGS := -Wall -Wextra -Werror
+
+# Code that runs without an operating system. General registers only: guests own the FPU state.
+# Jump tables need unmarked indirect jumps, which indirect-branch tracking (CET) forbids.
+TARGET_FLAGS := -std=gnu11 -O2 -g -ffreestanding -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fno-pic -fno-pie -fcf-protection=full -fno-jump-tables \
+	-fno-strict-aliasing -fno-stack-protector -fno-omit-frame-pointer \
+	-fno-asynchronous-unwind-tables -ftrivial-auto-var-init=zero \
+	-ffunction-sections -fdata-sections
+
+# Only newlib's and the compiler's own headers: never the build machine's.
+GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
+TARGET_INCLUDES = -I. -Iarch/x86 -Ibuild -nostdinc -isystem $(NEWLIB)/include -isystem $(GCC_INCLUDE) \
+	-isystem $(ZYDIS)/include
+
+# Paths in the image and its debug information don't depend on where the tree was cloned.
+REPRODUCIBLE := -ffile-prefix-map=$(CURDIR)=.
+
+FIRN_CFLAGS = $(TARGET_FLAGS) $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
+
+HOST_CFLAGS = -std=gnu11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -I. -Iarch/fake -Ibuild \
+	-isystem $(ZYDIS)/include $(ZYDIS_DEFINES)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# The Linux guest: Debian's cloud kernel as it is (vmlinuz, and vmlinux as unpacked from it), and a
+# small initramfs with busybox; and the test guests of tests/guest.
+
+GUEST_PARTS := build/guest/vmlinuz build/guest/vmlinux build/guest/initrd.gz
+
+build/guest/vmlinuz build/guest/vmlinux: build/guest/%: $(LINUX)/%
+	@mkdir -p $(@D)
+	cp $< $@
+
+build/guest/initrd.gz: tools/mkinitrd guest/init
+	@mkdir -p $(@D)
+	tools/mkinitrd -o $@ /init=guest/init
+
+.PHONY: guest
+## guest: the Linux guest's kernel and initramfs, in build/guest/
+guest: $(GUEST_PARTS)

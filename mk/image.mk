@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# A bootable image with the Linux guest, and `make run`.
+
+FIRN_PARTS := build/firn.elf build/firn.stripped build/BOOTX64.EFI
+RUN_CONFIG ?= guest/shell.conf
+RUN_CPUS ?= 1
+RUN_MEMORY ?= 1024
+RUN_FIRMWARE ?= uefi
+
+build/run.iso: $(FIRN_PARTS) $(HOST_TOOLS) $(GUEST_PARTS) $(RUN_CONFIG) tools/mkimage
+	tools/mkimage -c $(RUN_CONFIG) -o $@ build/guest/vmlinux build/guest/initrd.gz
+
+.PHONY: run deps image
+## deps: install the Debian packages that building, running and testing need
+deps:
+	@tools/deps
+
+## image: build/run.iso, a bootable image with the Linux guest
+image: build/run.iso
+
+## run: boot that image in the emulator; this terminal is the machine's serial console
+run: deps
+	@$(MAKE) build/run.iso
+	@tools/emulate --interactive --cpus $(RUN_CPUS) --memory $(RUN_MEMORY) \
+		--firmware $(RUN_FIRMWARE) build/run.iso

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# Tests: host unit tests under sanitizers, replay of the fuzz corpora, style, and whole systems in
+# the emulator. tests/run runs everything and counts.
+
+include tests/unit/sources.mk
+include tests/fuzz/sources.mk
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+
+TEST_SANITIZE_address := -fsanitize=address,undefined -fno-sanitize-recover=all
+TEST_SANITIZE_thread := -fsanitize=thread
+
+# Objects are shared between tests that compile them in the same way: the directory is named after
+# the sanitizer, or after the test when that has flags of its own.
+test_san = $(if $($(1)_SAN),$($(1)_SAN),address)
+test_objdir = build/unit/$(if $($(1)_CFLAGS),$(1),$(call test_san,$(1)))
+
+define UNIT_TEST
+build/unit/$(1): $$(patsubst %,$$(call test_objdir,$(1))/%.o,tests/unit/$(1).c $$($(1)_SRC))
+	$$(CC) $$(TEST_SANITIZE_$$(call test_san,$(1))) -o $$@ $$^ $$($(1)_LIBS) -lcmocka -lpthread
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call UNIT_TEST,$(t))))
+
+define UNIT_OBJECTS
+$(1)/%.o: % | $(ZYDIS)/libzydis-host.a build/version.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(HOST_CFLAGS) $(2) -MMD -MP -c $$< -o $$@
+endef
+$(foreach s,address thread,$(eval $(call UNIT_OBJECTS,build/unit/$(s),$(TEST_SANITIZE_$(s)))))
+$(foreach t,$(UNIT_TESTS),$(if $($(t)_CFLAGS),$(eval $(call UNIT_OBJECTS,build/unit/$(t),\
+	$(TEST_SANITIZE_$(call test_san,$(t))) $($(t)_CFLAGS)))))
+
+define FUZZ_TARGET
+build/fuzz/$(1): tests/fuzz/$(1).c $$($(1)_SRC) | $(ZYDIS)/libzydis-host.a build/version.h
+	@mkdir -p build/fuzz
+	$$(CLANG) $$(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		$$($(1)_CFLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c %.S,$$^) $$($(1)_LIBS)
+endef
+$(foreach f,$(FUZZ_TARGETS),$(eval $(call FUZZ_TARGET,$(f))))
+
+-include $(shell find build/unit build/fuzz -name '*.d' 2>/dev/null)
+
+UNIT_PROGRAMS := $(UNIT_TESTS:%=build/unit/%)
+FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=build/fuzz/%)
+
+.PHONY: test test-fast fuzz bench test-programs system-parts
+test-programs: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
+system-parts: all guest
+
+## test-fast: style checks, unit tests and fuzz corpus replay (under a minute)
+test-fast: test-programs
+	@tests/run --fast
+
+## test: everything: test-fast, then whole systems in the emulator
+test: test-programs system-parts
+	@tests/run
+
+## fuzz: run every fuzz target for FUZZ_SECONDS (60)
+fuzz: $(FUZZ_PROGRAMS)
+	@tests/run --fuzz $(FUZZ_SECONDS)
+
+## bench: measure and compare with the limits; the table is also in build/bench.tsv
+bench: system-parts
+	@tests/bench/run

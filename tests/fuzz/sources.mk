@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# What each fuzz target links besides tests/fuzz/fuzz_NAME.c, alphabetically:
+#   fuzz_NAME_SRC := core/a.c core/b.c
+# Optional: fuzz_NAME_CFLAGS, fuzz_NAME_LIBS. The seed corpus is tests/fuzz/corpus/NAME/.
