@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * firn.conf: INI-like text -> struct firn_config. Documented in docs/configuration.md.
+ * The same parser runs in Firn and in the host tool that checks an image before it is made.
+ */
+#ifndef FIRN_CORE_CONFIG_H
+#define FIRN_CORE_CONFIG_H
+
+#include "core/err.h"
+#include "core/log.h"
+
+#define CONFIG_MAX_VMS	   64
+#define CONFIG_MAX_MODULES 8
+#define CONFIG_NAME_MAX	   32  /* VM name with its NUL: [a-z0-9][a-z0-9-_.]* */
+#define CONFIG_FILE_MAX	   64  /* file name with its NUL */
+#define CONFIG_TEXT_MAX	   2048 /* command line with its NUL (Linux's own limit) */
+#define CONFIG_MAX_VCPUS   64
+#define CONFIG_MAX_ERRORS  16
+
+enum config_console { CONSOLE_SERIAL0 = 1, CONSOLE_FRAMEBUFFER = 2 }; /* bit set */
+
+/* What follows when a guest asks for it or breaks. */
+enum vm_action { VM_ACTION_STOP, VM_ACTION_RESET };
+
+struct config_file_ref {
+	char name[CONFIG_FILE_MAX];
+	char args[CONFIG_FILE_MAX * 2]; /* multiboot module command line */
+	unsigned line;			/* in firn.conf, for messages */
+};
+
+struct vm_config {
+	char name[CONFIG_NAME_MAX];
+	unsigned line; /* of its section header */
+	unsigned cpus; /* 1..CONFIG_MAX_VCPUS */
+	u64 memory;    /* bytes, multiple of 1 MiB, >= 16 MiB */
+	unsigned memory_line;
+	struct config_file_ref kernel; /* required */
+	struct config_file_ref initrd; /* name "" = none */
+	struct config_file_ref module[CONFIG_MAX_MODULES]; /* multiboot 1 modules */
+	unsigned nr_modules;
+	char cmdline[CONFIG_TEXT_MAX];
+	bool autostart;			 /* default yes */
+	bool test_devices;		 /* debug exit 0xf4, debug console 0xe9; default no */
+	enum vm_action on_triple_fault;	 /* default reset */
+	enum vm_action on_reboot;	 /* guest asks for a reset; default reset */
+};
+
+struct firn_config {
+	unsigned consoles; /* enum config_console bits; default: all there are */
+	enum log_level loglevel;
+	bool shutdown_when_idle; /* power off when the last VM has stopped; default no (prompt) */
+	unsigned nr_vms;
+	struct vm_config vm[CONFIG_MAX_VMS];
+};
+
+/* All problems are collected, so that one try shows them all. */
+struct config_error {
+	unsigned line; /* 1-based; 0 = the file as a whole */
+	char text[192]; /* what was found and what was expected */
+};
+struct config_errors {
+	unsigned count; /* may exceed CONFIG_MAX_ERRORS; the rest is only counted */
+	struct config_error error[CONFIG_MAX_ERRORS];
+};
+
+/*
+ * Parses text (not NUL-terminated, any bytes). cfg is filled with what is valid; FIRN_OK only when
+ * errors->count == 0, else ERR_FORMAT. No allocation, no logging: pure function.
+ */
+enum firn_err config_parse(const char *text, size_t len, struct firn_config *cfg,
+			   struct config_errors *errors);
+
+/*
+ * Checks what parsing can't know: that every named file exists. exists() is asked once per
+ * reference. Adds to errors; ERR_NOENT when any is missing.
+ */
+enum firn_err config_check_files(const struct firn_config *cfg,
+				 bool (*exists)(void *ctx, const char *name), void *ctx,
+				 struct config_errors *errors);
+
+void config_add_error(struct config_errors *errors, unsigned line, const char *fmt, ...)
+	__printf(3, 4);
+
+#endif
