@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The part of a vCPU that names x86 registers. Written only by the CPU that runs the vCPU. */
+#ifndef FIRN_X86_ARCH_VCPU_H
+#define FIRN_X86_ARCH_VCPU_H
+
+#include "arch/x86/lapic.h"
+#include "arch/x86/regs.h"
+#include "arch/x86/vmx/vmx_vcpu.h"
+
+/* KVM paravirt MSRs of one vCPU (pvclock.c). */
+struct pvclock {
+	u64 system_time_msr; /* last value written; bit 0 = enabled */
+};
+
+struct arch_vcpu {
+	/* enum x86_gpr order; RSP's slot is not used while VMX holds it: use virt_get(VREG_RSP). */
+	u64 gpr[NR_GPRS];
+	u64 cr2;
+	u64 dr[4], dr6; /* DR7 is in the VMCS */
+	u64 xcr0, xss;
+	void *xsave; /* guest's XSAVE area, 64-byte aligned */
+
+	/* MSRs without hardware switching by the VMCS */
+	u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
+	u64 misc_enable, spec_ctrl, tsc_adjust;
+	u64 mtrr_def_type, mtrr_phys[16], mtrr_fixed[11];
+
+	struct lapic lapic;
+	struct pvclock pvclock;
+	struct vmx_vcpu vmx;
+	u64 exits[128]; /* by exit reason of the vendor */
+};
+
+#endif

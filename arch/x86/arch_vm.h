@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The part of a VM that names x86. */
+#ifndef FIRN_X86_ARCH_VM_H
+#define FIRN_X86_ARCH_VM_H
+
+#include "arch/x86/cpuid_image.h"
+#include "arch/x86/ioapic.h"
+#include "core/spinlock.h"
+
+struct arch_vm {
+	u64 nested_root; /* physical address of the EPT/NPT root table */
+	struct cpuid_image cpuid;
+	struct ioapic ioapic;
+	u64 wall_clock_gpa; /* KVM wall clock MSR, per VM */
+	s64 tsc_offset;	    /* guest TSC = host TSC + offset, before TSC_ADJUST */
+	u64 clock_base_tsc; /* host TSC at which the VM's kvmclock was 0 */
+	u8 *msr_bitmap;	    /* one page per VM (VMX layout) */
+	u8 *io_bitmap;	    /* two pages per VM: all ports exit */
+	struct spinlock lock;
+};
+
+#endif

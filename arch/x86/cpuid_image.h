@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* A VM's static CPUID image; bits that follow registers are computed at each CPUID exit. */
+#ifndef FIRN_X86_CPUID_IMAGE_H
+#define FIRN_X86_CPUID_IMAGE_H
+
+#include "core/types.h"
+
+struct vcpu;
+
+#define CPUID_IMAGE_MAX 64
+
+struct cpuid_leaf {
+	u32 leaf, subleaf;
+	u32 eax, ebx, ecx, edx;
+	bool indexed; /* subleaf matters */
+};
+
+struct cpuid_image {
+	unsigned count;
+	struct cpuid_leaf leaf[CPUID_IMAGE_MAX]; /* sorted by leaf, subleaf */
+};
+
+/* Reads one leaf of a CPU: the real one, or a fake in unit tests. */
+typedef void (*cpuid_source)(u32 leaf, u32 subleaf, u32 out[4]);
+
+/* Builds the image from policy tables masked with what the host has. */
+void cpuid_image_build(struct cpuid_image *image, cpuid_source host, unsigned nr_vcpus,
+		       u64 tsc_khz);
+/* First difference of two images as text ("leaf 0x7.0 EBX: 0x1 != 0x0"); false = equal. */
+bool cpuid_image_diff(const struct cpuid_image *a, const struct cpuid_image *b, char *text,
+		      size_t len);
+/* What this vCPU reads now, dynamic bits included. out: EAX, EBX, ECX, EDX. */
+void vcpu_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
+/* Does the VM offer this bit? reg: 0..3 = EAX..EDX. Static bits only. */
+bool cpuid_image_has(const struct cpuid_image *image, u32 leaf, u32 subleaf, unsigned reg,
+		     unsigned bit);
+
+#endif

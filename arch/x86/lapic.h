@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual local APIC (SDM 3A chapter 10). Register state lives in one 4 KiB page in the hardware's
+ * layout, so that APIC-register virtualization can use the page as its virtual-APIC page.
+ *
+ * Interrupts from anywhere are posted into pir (atomics) and merged into the IRR by the CPU that
+ * owns the vCPU. Everything else is touched by that CPU only.
+ */
+#ifndef FIRN_X86_LAPIC_H
+#define FIRN_X86_LAPIC_H
+
+#include "core/err.h"
+#include "core/timer.h"
+#include "core/types.h"
+
+struct vcpu;
+struct vm;
+
+#define LAPIC_DEFAULT_BASE 0xfee00000ull
+
+#define APIC_ID	      0x020
+#define APIC_VERSION  0x030
+#define APIC_TPR      0x080
+#define APIC_APR      0x090
+#define APIC_PPR      0x0a0
+#define APIC_EOI      0x0b0
+#define APIC_LDR      0x0d0
+#define APIC_DFR      0x0e0
+#define APIC_SVR      0x0f0
+#define APIC_ISR      0x100
+#define APIC_TMR      0x180
+#define APIC_IRR      0x200
+#define APIC_ESR      0x280
+#define APIC_LVT_CMCI 0x2f0
+#define APIC_ICR_LOW  0x300
+#define APIC_ICR_HIGH 0x310
+#define APIC_LVT_TIMER 0x320
+#define APIC_LVT_THERMAL 0x330
+#define APIC_LVT_PERF 0x340
+#define APIC_LVT_LINT0 0x350
+#define APIC_LVT_LINT1 0x360
+#define APIC_LVT_ERROR 0x370
+#define APIC_TIMER_INITIAL 0x380
+#define APIC_TIMER_CURRENT 0x390
+#define APIC_TIMER_DIVIDE 0x3e0
+#define APIC_SELF_IPI 0x3f0
+
+enum lapic_delivery {
+	DELIVERY_FIXED = 0, DELIVERY_LOWEST = 1, DELIVERY_SMI = 2, DELIVERY_NMI = 4,
+	DELIVERY_INIT = 5, DELIVERY_SIPI = 6, DELIVERY_EXTINT = 7,
+};
+
+struct lapic {
+	struct vcpu *vcpu;
+	u8 *page;	/* 4 KiB, direct-map address */
+	u64 apic_base;	/* IA32_APIC_BASE */
+	u64 pir[4];	/* posted interrupt requests, atomic */
+	u64 pir_level[4]; /* posted with level trigger, atomic; set before pir */
+	u32 pir_pending; /* atomic: some bit of pir is set */
+	u64 tsc_deadline; /* guest TSC; 0 = disarmed */
+	struct timer timer;
+	u64 timer_start, timer_period; /* host TSC; one-shot and periodic modes */
+};
+
+/* Power-on state with this id; page was allocated by the caller. */
+void lapic_init(struct lapic *lapic, struct vcpu *vcpu, u8 *page);
+void lapic_reset(struct lapic *lapic, bool init); /* init: INIT keeps the APIC id and base */
+
+/* xAPIC registers: aligned 32-bit access at offset; others read 0 / are ignored, as on hardware. */
+u32 lapic_read(struct lapic *lapic, u32 offset);
+void lapic_write(struct lapic *lapic, u32 offset, u32 value);
+/* Side effects of a write that hardware already stored in the page (APIC-write exit). */
+void lapic_written(struct lapic *lapic, u32 offset);
+
+/* x2APIC MSRs 0x800..0x8ff; false = #GP. */
+bool lapic_msr_read(struct lapic *lapic, u32 msr, u64 *value);
+bool lapic_msr_write(struct lapic *lapic, u32 msr, u64 value);
+/* IA32_APIC_BASE write; false = #GP (reserved bits, illegal mode change). */
+bool lapic_set_base(struct lapic *lapic, u64 value);
+bool lapic_set_tsc_deadline(struct lapic *lapic, u64 guest_tsc);
+u64 lapic_get_tsc_deadline(struct lapic *lapic);
+
+static inline bool lapic_x2apic(const struct lapic *lapic)
+{
+	return (lapic->apic_base & 0xc00) == 0xc00;
+}
+static inline bool lapic_enabled(const struct lapic *lapic)
+{
+	return lapic->apic_base & 0x800;
+}
+u32 lapic_id(const struct lapic *lapic); /* 32-bit id in both modes */
+
+/* Posts a vector; any CPU, never lost; notifies the vCPU. Vectors 0-15 are refused (ESR). */
+void lapic_post(struct lapic *lapic, u8 vector, bool level);
+/* Local interrupts: LVT entry fires (timer, LINT0/1, error...). Owner CPU. */
+void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset);
+
+/* Owner CPU, before entry: merges pir into the IRR. True when the IRR changed. */
+bool lapic_sync_pir(struct lapic *lapic);
+/* Highest vector in IRR that PPR lets through, or -1. */
+int lapic_pending(struct lapic *lapic);
+/* Highest vector in IRR / ISR regardless of priority, or -1 (for RVI and SVI). */
+int lapic_highest_irr(struct lapic *lapic);
+int lapic_highest_isr(struct lapic *lapic);
+/* Moves vector from IRR to ISR: it is being delivered. */
+void lapic_accept(struct lapic *lapic, u8 vector);
+/* EOI; level-triggered vectors are told to the IOAPIC. */
+void lapic_eoi(struct lapic *lapic);
+/* EOI that hardware already did in the page (EOI-induced exit): only the IOAPIC part. */
+void lapic_eoi_induced(struct lapic *lapic, u8 vector);
+/* CR8 <-> TPR[7:4] */
+void lapic_set_cr8(struct lapic *lapic, u64 cr8);
+u64 lapic_get_cr8(struct lapic *lapic);
+/* Is there anything a halted vCPU must wake for (interrupt deliverable by priority)? Any time, owner CPU. */
+bool lapic_has_work(struct lapic *lapic);
+
+/* Bus side: delivers a message to every matching LAPIC of the VM. Any CPU. Returns targets that took it. */
+unsigned lapic_deliver(struct vm *vm, struct lapic *source, u32 dest, bool logical,
+		       enum lapic_delivery mode, u8 vector, bool level, bool assert_);
+/* Vectors programmed level in the IOAPIC need EOI exits: 256-bit map, for the EOI-exit bitmap. */
+void lapic_eoi_exit_bitmap(struct vm *vm, u64 bitmap[4]);
+
+#endif

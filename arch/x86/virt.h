@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vendor interface: everything above it is written once, everything below it is VMX or SVM.
+ * All vCPU functions run on the CPU that owns the vCPU (vcpu->cpu) unless said otherwise.
+ */
+#ifndef FIRN_X86_VIRT_H
+#define FIRN_X86_VIRT_H
+
+#include "arch/x86/regs.h"
+#include "core/err.h"
+#include "core/vcpu.h"
+
+/* Registers that live in the vendor's control block. Segments: virt_get_seg. */
+enum vreg {
+	VREG_RSP,
+	VREG_RIP,
+	VREG_RFLAGS,
+	VREG_CR0, /* the guest's view */
+	VREG_CR3,
+	VREG_CR4, /* the guest's view */
+	VREG_EFER,
+	VREG_DR7,
+	VREG_GDTR_BASE,
+	VREG_GDTR_LIMIT,
+	VREG_IDTR_BASE,
+	VREG_IDTR_LIMIT,
+	VREG_SYSENTER_CS,
+	VREG_SYSENTER_ESP,
+	VREG_SYSENTER_EIP,
+	VREG_PAT,
+	VREG_INTERRUPTIBILITY, /* SDM 3C 24.4.2 layout: bit 0 STI, 1 MOV SS, 3 NMI */
+	NR_VREGS,
+};
+
+u64 virt_get(struct vcpu *vcpu, enum vreg reg);
+/* Raw: no architectural checks (those are in cr.c, msr.c, regs.c); keeps hardware bits right. */
+void virt_set(struct vcpu *vcpu, enum vreg reg, u64 value);
+void virt_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out);
+void virt_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *in);
+
+/* GPR by encoding number, RSP included. */
+static inline u64 vcpu_gpr(struct vcpu *vcpu, enum x86_gpr reg)
+{
+	return reg == REG_RSP ? virt_get(vcpu, VREG_RSP) : vcpu->arch.gpr[reg];
+}
+static inline void vcpu_set_gpr(struct vcpu *vcpu, enum x86_gpr reg, u64 value)
+{
+	if (reg == REG_RSP)
+		virt_set(vcpu, VREG_RSP, value);
+	else
+		vcpu->arch.gpr[reg] = value;
+}
+
+/*
+ * Queues an exception for the next entry. error is ignored for vectors without error code; the
+ * caller has set arch.cr2 for #PF. A second exception while one is queued follows the double
+ * fault rules (SDM 3A table 6-5). RIP stays on the faulting instruction.
+ */
+void virt_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error);
+#define virt_inject_gp(vcpu) virt_inject(vcpu, VECTOR_GP, 0)
+#define virt_inject_ud(vcpu) virt_inject(vcpu, VECTOR_UD, 0)
+
+/* Advances RIP over the instruction that exited, clears STI/MOV SS blocking, honours TF. */
+void virt_skip(struct vcpu *vcpu);
+
+/* TSC that the guest would read now / host TSC at which it reads guest_tsc. */
+u64 virt_guest_tsc(struct vcpu *vcpu);
+u64 virt_guest_to_host_tsc(struct vcpu *vcpu, u64 guest_tsc);
+/* Recomputes the hardware offset from vm.tsc_offset + tsc_adjust. */
+void virt_update_tsc_offset(struct vcpu *vcpu);
+
+/* Guest paging or CPUID-dependent state changed: drop cached guest translations. */
+void virt_flush_guest_tlb(struct vcpu *vcpu);
+/* MSRs the guest may touch without an exit are decided here by CPUID image; called at VM creation. */
+void virt_update_apic_mode(struct vcpu *vcpu); /* APIC_BASE changed: xAPIC, x2APIC, disabled */
+
+/* CPU life, on the CPU itself. */
+enum firn_err virt_cpu_enable(void);
+void virt_cpu_disable(void);
+/* From panic/NMI: no locks, no log. */
+void virt_cpu_emergency_disable(void);
+
+/* VM and vCPU life; ERR_NOMEM. */
+enum firn_err virt_vm_create(struct vm *vm);
+void virt_vm_destroy(struct vm *vm);
+enum firn_err virt_vcpu_create(struct vcpu *vcpu); /* on the CPU that will run it */
+void virt_vcpu_destroy(struct vcpu *vcpu);
+void virt_vcpu_reset(struct vcpu *vcpu); /* power-on state, SDM 3A 9.1.1 */
+
+enum virt_stop { VIRT_PREEMPTED, VIRT_HALTED, VIRT_STOP }; /* why virt_run came back */
+/* Runs the guest until it halts, its slice ends (TSC), an event wants the CPU, or its VM stops. */
+enum virt_stop virt_run(struct vcpu *vcpu, u64 slice_end);
+
+/* All exit reasons of this vendor: name or NULL. For exits, top, trace. */
+const char *virt_exit_name(unsigned reason);
+
+#endif
