@@ -8,19 +8,23 @@ ZYDIS := $(THIRD_PARTY)/zydis
 LINUX := $(THIRD_PARTY)/linux
 
 # How the decoder was built, so that its headers match: no formatter, no encoder, no C library.
-ZYDIS_DEFINES := -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER \
-	-DZYDIS_DISABLE_ENCODER -DZYAN_NO_LIBC
+# Guests reach devices with plain instructions: the tables of AVX-512 would only take much room.
+ZYDIS_DEFINES := -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYAN_NO_LIBC \
+	-DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER -DZYDIS_DISABLE_AVX512 -DZYDIS_DISABLE_KNC
 
-THIRD_PARTY_INPUT := tools/third-party tools/deps.lock
+# One stamp a part: it stands for the headers and libraries, so that a new version rebuilds all.
+define PART
+$(THIRD_PARTY)/$(1).stamp: tools/third-party tools/deps.lock tools/build-$(1) mk/flags.mk mk/deps.mk \
+		$(if $(wildcard $(THIRD_PARTY)/$(1)/.),,cache-missing)
+	@mkdir -p $$(@D)
+	@TARGET_FLAGS='$(TARGET_FLAGS)' ZYDIS_DEFINES='$(ZYDIS_DEFINES)' CC='$(CC)' \
+		tools/third-party $(1) $(THIRD_PARTY)/$(1)
+	@touch $$@
+endef
+$(foreach p,newlib zydis linux,$(eval $(call PART,$(p))))
 
-$(NEWLIB)/libc.a: $(THIRD_PARTY_INPUT) tools/build-newlib
-	@tools/third-party newlib $(NEWLIB)
+.PHONY: cache-missing
 
-$(ZYDIS)/libzydis.a: $(THIRD_PARTY_INPUT) tools/build-zydis
-	@tools/third-party zydis $(ZYDIS)
-
-$(LINUX)/vmlinux: $(THIRD_PARTY_INPUT) tools/build-linux tools/unpack-vmlinux
-	@tools/third-party linux $(LINUX)
-
-$(ZYDIS)/libzydis-host.a: $(ZYDIS)/libzydis.a ;
-$(LINUX)/vmlinuz: $(LINUX)/vmlinux ;
+$(NEWLIB)/libc.a: $(NEWLIB).stamp ;
+$(ZYDIS)/libzydis.a $(ZYDIS)/libzydis-host.a: $(ZYDIS).stamp ;
+$(LINUX)/vmlinux $(LINUX)/vmlinuz: $(LINUX).stamp ;

@@ -13,7 +13,7 @@ EFI_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fpic -fshort-wchar -mno-red-zone 
 
 EFI_SECTIONS := .text .sdata .data .rodata .dynamic .dynsym .rel .rela .rel.* .rela.* .reloc
 
-build/efi/%.o: % | $(NEWLIB)/libc.a build/version.h
+build/efi/%.o: % $(NEWLIB).stamp | build/version.h
 	@mkdir -p $(@D)
 	$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -6,6 +6,7 @@ FIRN_SRC := $(wildcard boot/*.c boot/multiboot2/*.[cS] core/*.c core/*/*.c core/
 FIRN_ASL := $(wildcard core/vdev/acpi/*.asl)
 FIRN_OBJ := $(FIRN_SRC:%=build/firn/%.o) $(FIRN_ASL:%.asl=build/firn/%.aml.S.o)
 FIRN_LIBS := $(NEWLIB)/libc.a $(ZYDIS)/libzydis.a
+FIRN_STAMPS := $(NEWLIB).stamp $(ZYDIS).stamp
 LIBGCC := $(shell $(CC) -print-libgcc-file-name)
 
 build/firn.elf: $(FIRN_OBJ) $(FIRN_LIBS) linker.ld
@@ -16,12 +17,11 @@ build/firn.elf: $(FIRN_OBJ) $(FIRN_LIBS) linker.ld
 build/firn.stripped: build/firn.elf
 	$(OBJCOPY) --strip-all $< $@
 
-# Headers of third-party parts have to exist before the first object; their content is pinned.
-build/firn/%.c.o: %.c | $(FIRN_LIBS) build/version.h
+build/firn/%.c.o: %.c $(FIRN_STAMPS) | build/version.h
 	@mkdir -p $(@D)
 	$(CC) $(FIRN_CFLAGS) -MMD -MP -c $< -o $@
 
-build/firn/%.S.o: %.S | $(FIRN_LIBS) build/version.h
+build/firn/%.S.o: %.S $(FIRN_STAMPS) | build/version.h
 	@mkdir -p $(@D)
 	$(CC) $(FIRN_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 

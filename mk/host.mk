@@ -9,7 +9,7 @@ HOST_TOOLS := build/host/firn-check
 build/host/firn-check: $(FIRN_CHECK_OBJ)
 	$(CC) $(HOST_CFLAGS) -o $@ $^
 
-build/host/obj/%.o: % | $(ZYDIS)/libzydis.a build/version.h
+build/host/obj/%.o: % $(ZYDIS).stamp | build/version.h
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 

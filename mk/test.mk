@@ -24,7 +24,7 @@ endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call UNIT_TEST,$(t))))
 
 define UNIT_OBJECTS
-$(1)/%.o: % | $(ZYDIS)/libzydis-host.a build/version.h
+$(1)/%.o: % $(ZYDIS).stamp | build/version.h
 	@mkdir -p $$(@D)
 	$$(CC) $$(HOST_CFLAGS) $(2) -MMD -MP -c $$< -o $$@
 endef
@@ -33,7 +33,7 @@ $(foreach t,$(UNIT_TESTS),$(if $($(t)_CFLAGS),$(eval $(call UNIT_OBJECTS,build/u
 	$(TEST_SANITIZE_$(call test_san,$(t))) $($(t)_CFLAGS)))))
 
 define FUZZ_TARGET
-build/fuzz/$(1): tests/fuzz/$(1).c $$($(1)_SRC) | $(ZYDIS)/libzydis-host.a build/version.h
+build/fuzz/$(1): tests/fuzz/$(1).c $$($(1)_SRC) $(ZYDIS).stamp | build/version.h
 	@mkdir -p build/fuzz
 	$$(CLANG) $$(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		$$($(1)_CFLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c %.S,$$^) $$($(1)_LIBS)
