@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* core/arch.h on the build machine: CPUs are threads, physical memory is a host buffer. */
+#include "fake.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/log.h"
+
+#define NS_PER_S 1000000000ull
+
+_Thread_local jmp_buf *fake_panic_target;
+_Thread_local char fake_panic_text[256];
+
+static _Thread_local unsigned this_cpu;
+static unsigned online = 1;
+static u64 tsc, tsc_khz = 1000000;
+static s64 wall_seconds;
+static u64 ram_base, ram_size;
+static char *ram;
+static unsigned kicks[MAX_CPUS];
+static u64 wakeup[MAX_CPUS];
+
+#define get(var)	__atomic_load_n(&(var), __ATOMIC_RELAXED)
+#define set(var, value) __atomic_store_n(&(var), value, __ATOMIC_RELAXED)
+
+static void check(bool ok, const char *what, u64 value)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "fake: %s: 0x%llx\n", what, (unsigned long long)value);
+	abort();
+}
+
+void fake_reset(void)
+{
+	free(ram);
+	ram = NULL;
+	ram_base = ram_size = 0;
+	fake_set_cpu(0);
+	fake_set_nr_cpus(1);
+	fake_set_tsc(0);
+	fake_set_tsc_khz(1000000);
+	fake_set_wall_seconds(0);
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		set(kicks[i], 0);
+		set(wakeup[i], ~0ull);
+	}
+}
+
+void fake_set_cpu(unsigned cpu)
+{
+	check(cpu < MAX_CPUS, "no such CPU", cpu);
+	this_cpu = cpu;
+}
+
+void fake_set_nr_cpus(unsigned count)
+{
+	check(count >= 1 && count <= MAX_CPUS, "bad number of CPUs", count);
+	set(online, count);
+}
+
+void fake_set_tsc(u64 value)
+{
+	set(tsc, value);
+}
+
+void fake_set_tsc_khz(u64 khz)
+{
+	check(khz > 0, "bad frequency", khz);
+	set(tsc_khz, khz);
+}
+
+void fake_set_clock_ns(u64 ns)
+{
+	set(tsc, clock_ns_to_tsc(ns));
+}
+
+void fake_set_wall_seconds(s64 seconds)
+{
+	set(wall_seconds, seconds);
+}
+
+void *fake_set_ram(u64 base, u64 size)
+{
+	void *mem = NULL;
+
+	free(ram);
+	check(posix_memalign(&mem, PAGE_SIZE, size) == 0, "out of host memory", size);
+	ram = mem;
+	__builtin_memset(ram, 0, size);
+	ram_base = base;
+	ram_size = size;
+	return ram;
+}
+
+unsigned fake_kicks(unsigned cpu)
+{
+	return get(kicks[cpu]);
+}
+
+u64 fake_wakeup(unsigned cpu)
+{
+	return get(wakeup[cpu]);
+}
+
+void *phys_to_virt(u64 pa)
+{
+	check(pa >= ram_base && pa - ram_base < ram_size, "no RAM at physical address", pa);
+	return ram + (pa - ram_base);
+}
+
+u64 virt_to_phys(const void *va)
+{
+	u64 offset = (const char *)va - ram;
+
+	check(offset < ram_size, "not in the direct map", (u64)va);
+	return ram_base + offset;
+}
+
+unsigned cpu_index(void)
+{
+	return this_cpu;
+}
+
+unsigned nr_cpus(void)
+{
+	return get(online);
+}
+
+void cpu_kick(unsigned cpu)
+{
+	check(cpu < MAX_CPUS, "kick of no CPU", cpu);
+	__atomic_fetch_add(&kicks[cpu], 1, __ATOMIC_RELAXED);
+}
+
+u64 clock_tsc(void)
+{
+	return get(tsc);
+}
+
+u64 clock_tsc_khz(void)
+{
+	return get(tsc_khz);
+}
+
+u64 clock_tsc_to_ns(u64 ticks)
+{
+	return (unsigned __int128)ticks * 1000000 / get(tsc_khz);
+}
+
+u64 clock_ns_to_tsc(u64 ns)
+{
+	return (unsigned __int128)ns * get(tsc_khz) / 1000000;
+}
+
+u64 clock_ns(void)
+{
+	return clock_tsc_to_ns(get(tsc));
+}
+
+s64 clock_wall_seconds(void)
+{
+	s64 start = get(wall_seconds);
+
+	return start ? start + (s64)(clock_ns() / NS_PER_S) : 0;
+}
+
+void arch_set_wakeup(u64 tsc_deadline)
+{
+	set(wakeup[this_cpu], tsc_deadline);
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(fake_panic_text, sizeof(fake_panic_text), fmt, ap);
+	va_end(ap);
+	if (fake_panic_target)
+		longjmp(*fake_panic_target, 1);
+	fprintf(stderr, "panic: %s\n", fake_panic_text);
+	abort();
+}
