@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest memory accessors: check the whole range first, then copy piece by piece, then mark dirty. */
+#include "core/guest_memory.h"
+
+#include <string.h>
+
+#include "core/arch.h"
+
+#define BITS_PER_WORD 64
+
+/* Part of a guest-physical range that lies in one slot. */
+struct piece {
+	struct memslot *slot;
+	u64 offset; /* in the slot */
+	size_t len;
+};
+
+static bool find_piece(struct memslots *ms, u64 gpa, size_t len, struct piece *p)
+{
+	p->slot = memslot_find(ms, gpa);
+	if (!p->slot)
+		return false;
+	p->offset = gpa - p->slot->gpa;
+	p->len = MIN(len, p->slot->size - p->offset);
+	return true;
+}
+
+static void *piece_ptr(const struct piece *p)
+{
+	return (char *)phys_to_virt(p->slot->backing->hpa) + p->offset;
+}
+
+/* After the write: a log harvested in between must not miss it (clear the bit, then copy). */
+static void mark_dirty(const struct piece *p)
+{
+	u64 *dirty = p->slot->dirty;
+	u64 last = (p->offset + p->len - 1) >> PAGE_SHIFT;
+
+	if (!dirty)
+		return;
+	for (u64 page = p->offset >> PAGE_SHIFT; page <= last; page++)
+		__atomic_fetch_or(&dirty[page / BITS_PER_WORD], BIT(page % BITS_PER_WORD),
+				  __ATOMIC_RELEASE);
+}
+
+/* ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots. */
+static enum firn_err check_range(struct memslots *ms, u64 gpa, size_t len, bool may_fill_rom)
+{
+	enum firn_err err = FIRN_OK;
+	struct piece p;
+
+	if (gpa + len < gpa)
+		return ERR_RANGE;
+	for (; len > 0; gpa += p.len, len -= p.len) {
+		if (!find_piece(ms, gpa, len, &p))
+			return ERR_RANGE;
+		if (p.slot->kind == MEMSLOT_ROM && !may_fill_rom)
+			err = ERR_READONLY;
+	}
+	return err;
+}
+
+enum firn_err guest_read(struct memslots *ms, u64 gpa, void *buf, size_t len)
+{
+	enum firn_err err = check_range(ms, gpa, len, true);
+	struct piece p;
+
+	if (err != FIRN_OK)
+		return err;
+	for (char *to = buf; len > 0 && find_piece(ms, gpa, len, &p); len -= p.len) {
+		memcpy(to, piece_ptr(&p), p.len);
+		to += p.len;
+		gpa += p.len;
+	}
+	return FIRN_OK;
+}
+
+/* The range is known to be writable. from == NULL: zeros. */
+static void fill(struct memslots *ms, u64 gpa, const char *from, size_t len)
+{
+	struct piece p;
+
+	for (; len > 0 && find_piece(ms, gpa, len, &p); len -= p.len) {
+		if (from) {
+			memcpy(piece_ptr(&p), from, p.len);
+			from += p.len;
+		} else {
+			memset(piece_ptr(&p), 0, p.len);
+		}
+		mark_dirty(&p);
+		gpa += p.len;
+	}
+}
+
+enum firn_err guest_write(struct memslots *ms, u64 gpa, const void *buf, size_t len)
+{
+	enum firn_err err = check_range(ms, gpa, len, false);
+
+	if (err == FIRN_OK)
+		fill(ms, gpa, buf, len);
+	return err;
+}
+
+enum firn_err guest_zero(struct memslots *ms, u64 gpa, size_t len)
+{
+	enum firn_err err = check_range(ms, gpa, len, false);
+
+	if (err == FIRN_OK)
+		fill(ms, gpa, NULL, len);
+	return err;
+}
+
+enum firn_err guest_load(struct memslots *ms, u64 gpa, const void *buf, size_t len)
+{
+	enum firn_err err = check_range(ms, gpa, len, true);
+
+	if (err == FIRN_OK)
+		fill(ms, gpa, buf, len);
+	return err;
+}
+
+void *guest_map(struct memslots *ms, u64 gpa, size_t len, enum guest_access access)
+{
+	struct piece p;
+
+	if (len == 0 || !find_piece(ms, gpa, len, &p) || p.len != len)
+		return NULL;
+	if (access == GUEST_WRITE) {
+		if (p.slot->kind != MEMSLOT_RAM)
+			return NULL;
+		mark_dirty(&p);
+	}
+	return piece_ptr(&p);
+}

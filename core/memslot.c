@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory slots: the one place where backing memory is bound to a guest address and unbound. */
+#include "core/memslot.h"
+
+#include <string.h>
+
+#define GPA_LIMIT BIT(46) /* also the limit of what EPT and NPT with four levels can map */
+
+/* Index of the first slot that ends above gpa; ms->count when there is none. */
+static unsigned first_above(const struct memslots *ms, u64 gpa)
+{
+	unsigned lo = 0, hi = ms->count;
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (ms->slot[mid].gpa + ms->slot[mid].size > gpa)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+static enum firn_err check_new(enum memslot_kind kind, u64 gpa, const struct backing *backing)
+{
+	if (!backing || (kind != MEMSLOT_RAM && kind != MEMSLOT_ROM))
+		return ERR_INVALID;
+	if (!IS_ALIGNED(gpa | backing->size | backing->hpa, PAGE_SIZE))
+		return ERR_ALIGN;
+	if (backing->size == 0 || gpa >= GPA_LIMIT || backing->size > GPA_LIMIT - gpa)
+		return ERR_RANGE;
+	if (backing->hpa + backing->size < backing->hpa)
+		return ERR_RANGE;
+	return FIRN_OK;
+}
+
+enum firn_err memslot_create(struct memslots *ms, enum memslot_kind kind, u64 gpa,
+			     struct backing *backing)
+{
+	enum firn_err err = check_new(kind, gpa, backing);
+	unsigned i;
+
+	if (err != FIRN_OK)
+		return err;
+	i = first_above(ms, gpa);
+	if (i < ms->count && ms->slot[i].gpa < gpa + backing->size)
+		return ERR_OVERLAP;
+	if (backing->bound)
+		return ERR_STATE;
+	if (ms->count == MEMSLOT_MAX)
+		return ERR_FULL;
+
+	memmove(&ms->slot[i + 1], &ms->slot[i], (ms->count - i) * sizeof(ms->slot[0]));
+	ms->slot[i] = (struct memslot){
+		.gpa = gpa, .size = backing->size, .kind = kind, .backing = backing
+	};
+	ms->count++;
+	backing->bound = true;
+	return FIRN_OK;
+}
+
+static struct memslot *slot_at(struct memslots *ms, u64 gpa)
+{
+	struct memslot *slot = memslot_find(ms, gpa);
+
+	return slot && slot->gpa == gpa ? slot : NULL;
+}
+
+enum firn_err memslot_delete(struct memslots *ms, u64 gpa)
+{
+	struct memslot *slot = slot_at(ms, gpa);
+
+	if (!slot)
+		return ERR_NOENT;
+	slot->backing->bound = false;
+	ms->count--;
+	memmove(slot, slot + 1, (char *)&ms->slot[ms->count] - (char *)slot);
+	memset(&ms->slot[ms->count], 0, sizeof(*slot));
+	return FIRN_OK;
+}
+
+enum firn_err memslot_set_dirty_log(struct memslots *ms, u64 gpa, u64 *bitmap)
+{
+	struct memslot *slot = slot_at(ms, gpa);
+
+	if (!slot)
+		return ERR_NOENT;
+	slot->dirty = bitmap;
+	return FIRN_OK;
+}
+
+struct memslot *memslot_find(struct memslots *ms, u64 gpa)
+{
+	unsigned i = first_above(ms, gpa);
+
+	return i < ms->count && ms->slot[i].gpa <= gpa ? &ms->slot[i] : NULL;
+}
