@@ -26,7 +26,7 @@ build/efi/loader.so: $(EFI_OBJ)
 build/efi/loader.efi: build/efi/loader.so
 	$(OBJCOPY) $(EFI_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
 
-build/BOOTX64.EFI: build/efi/loader.efi build/firn.stripped tools/pe-sections
-	tools/pe-sections $@ $< .firn=build/firn.stripped
+build/BOOTX64.EFI: build/efi/loader.efi build/firn.stripped tools/pe.py
+	tools/pe.py $@ $< .firn=build/firn.stripped
 
 -include $(EFI_OBJ:.o=.d)
