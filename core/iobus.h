@@ -8,6 +8,7 @@
 #ifndef FIRN_CORE_IOBUS_H
 #define FIRN_CORE_IOBUS_H
 
+#include "core/epoch.h"
 #include "core/err.h"
 #include "core/spinlock.h"
 
@@ -21,13 +22,16 @@ struct iodev_ops {
 };
 
 struct iorange {
-	u64 base, len;
+	u64 base, len; /* len 0: unregistered, but still in its place in the array */
 	const struct iodev_ops *ops;
 	void *dev;
 };
 
 struct iobus_map {
+	struct epoch_entry retired;
 	unsigned count;
+	unsigned first_step; /* of the search, in entries */
+	u64 *base; /* range[].base once more, packed and padded for the search */
 	struct iorange range[]; /* sorted by base */
 };
 
@@ -37,11 +41,18 @@ struct iobus {
 	bool live;	       /* a vCPU has run: old maps must wait for quiescence */
 };
 
-/* ERR_RANGE (len 0, wrap), ERR_OVERLAP, ERR_FULL, ERR_NOMEM */
+/* Before the first vCPU runs: from now on replaced maps are freed only after quiescence. */
+void iobus_go_live(struct iobus *bus);
+
+/* ERR_RANGE (len 0, wrap, last byte of the address space), ERR_OVERLAP, ERR_FULL, ERR_NOMEM */
 enum firn_err iobus_register(struct iobus *bus, u64 base, u64 len, const struct iodev_ops *ops,
 			     void *dev);
-/* ERR_NOENT when no range starts there; other ranges are never affected, not even by ERR_NOMEM. */
+/*
+ * ERR_NOENT when no range starts there. Needs no memory to succeed and never affects other ranges.
+ * Other CPUs may still be inside the device: free what it needs by epoch_defer().
+ */
 enum firn_err iobus_unregister(struct iobus *bus, u64 base);
+/* All ranges go. The VM's vCPUs have stopped. */
 void iobus_destroy(struct iobus *bus);
 
 /* The range that holds all of [addr, addr+width), NULL else. Caller is between two quiescent states. */

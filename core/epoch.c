@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Epoch-based reclamation: an entry is freed when every CPU has passed a quiescent state after it. */
+#include "core/epoch.h"
+
+#include "core/log.h"
+#include "core/spinlock.h"
+
+#define CACHE_LINE 64
+
+struct cpu_epoch {
+	u64 seen; /* epoch at the last quiescent state */
+	bool idle;
+} __aligned(CACHE_LINE); /* written at every exit: not shared with other CPUs */
+
+static struct cpu_epoch cpus[MAX_CPUS];
+
+static struct {
+	struct spinlock lock;
+	u64 current; /* raised by each deferred entry */
+	unsigned pending;
+	struct epoch_entry *first, **last; /* by rising epoch */
+} epoch = { .last = &epoch.first };
+
+void epoch_defer(struct epoch_entry *entry, void (*free)(struct epoch_entry *entry))
+{
+	entry->free = free;
+	entry->next = NULL;
+
+	spin_lock(&epoch.lock);
+	/*
+	 * The caller has unpublished the memory before. A CPU that reads this or a later value of
+	 * current therefore cannot find the memory any more.
+	 */
+	entry->epoch = __atomic_add_fetch(&epoch.current, 1, __ATOMIC_RELEASE);
+	*epoch.last = entry;
+	epoch.last = &entry->next;
+	__atomic_store_n(&epoch.pending, epoch.pending + 1, __ATOMIC_RELAXED);
+	spin_unlock(&epoch.lock);
+}
+
+/* Every CPU has been quiescent in this epoch or later. */
+static u64 oldest_seen(void)
+{
+	u64 oldest = __atomic_load_n(&epoch.current, __ATOMIC_RELAXED);
+
+	for (unsigned i = 0; i < nr_cpus(); i++)
+		if (!__atomic_load_n(&cpus[i].idle, __ATOMIC_SEQ_CST))
+			oldest = MIN(oldest, __atomic_load_n(&cpus[i].seen, __ATOMIC_ACQUIRE));
+	return oldest;
+}
+
+/* Takes the entries that nobody can see any more off the list. Lock held. */
+static struct epoch_entry *take_expired(void)
+{
+	struct epoch_entry *expired = epoch.first, **end = &epoch.first;
+	u64 oldest = oldest_seen();
+	unsigned pending = epoch.pending;
+
+	while (*end && (*end)->epoch <= oldest) {
+		end = &(*end)->next;
+		pending--;
+	}
+	if (end == &epoch.first)
+		return NULL;
+	epoch.first = *end;
+	*end = NULL;
+	if (!epoch.first)
+		epoch.last = &epoch.first;
+	__atomic_store_n(&epoch.pending, pending, __ATOMIC_RELAXED);
+	return expired;
+}
+
+static void reap(void)
+{
+	struct epoch_entry *entry, *next;
+
+	/* Whoever holds the lock defers or reaps; the next quiescent state comes soon. */
+	if (!spin_trylock(&epoch.lock))
+		return;
+	entry = take_expired();
+	spin_unlock(&epoch.lock);
+
+	for (; entry; entry = next) {
+		next = entry->next;
+		entry->free(entry);
+	}
+}
+
+void epoch_quiescent(void)
+{
+	struct cpu_epoch *self = &cpus[cpu_index()];
+
+	__atomic_store_n(&self->seen, __atomic_load_n(&epoch.current, __ATOMIC_ACQUIRE),
+			 __ATOMIC_RELEASE);
+	if (unlikely(epoch_pending() > 0))
+		reap();
+}
+
+void epoch_cpu_idle(bool idle)
+{
+	/*
+	 * A full barrier on x86: an idle CPU has finished all its reads; one that leaves idle
+	 * reads nothing before a reaper can see it.
+	 */
+	__atomic_store_n(&cpus[cpu_index()].idle, idle, __ATOMIC_SEQ_CST);
+	if (idle && epoch_pending() > 0)
+		reap();
+}
+
+unsigned epoch_pending(void)
+{
+	return __atomic_load_n(&epoch.pending, __ATOMIC_RELAXED);
+}

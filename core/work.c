@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Work queues: a lock-free stack per CPU that its owner takes whole and turns round. */
+#include "core/work.h"
+
+#include "core/arch.h"
+#include "core/log.h"
+
+#define CACHE_LINE 64
+
+static struct work_queue {
+	struct work *newest;
+} __aligned(CACHE_LINE) queues[MAX_CPUS];
+
+bool work_post(unsigned cpu, struct work *work)
+{
+	struct work **newest;
+	struct work *older;
+
+	BUG_ON(cpu >= MAX_CPUS);
+	if (__atomic_exchange_n(&work->queued, 1, __ATOMIC_ACQ_REL))
+		return false;
+
+	newest = &queues[cpu].newest;
+	older = __atomic_load_n(newest, __ATOMIC_RELAXED);
+	do
+		work->next = older;
+	while (!__atomic_compare_exchange_n(newest, &older, work, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED));
+
+	/* Whoever found the queue empty kicks for all who post until it is taken. */
+	if (!older)
+		cpu_kick(cpu);
+	return true;
+}
+
+/* Takes the whole queue; returns it oldest first. */
+static struct work *take_all(void)
+{
+	struct work *work =
+		__atomic_exchange_n(&queues[cpu_index()].newest, NULL, __ATOMIC_ACQUIRE);
+	struct work *oldest = NULL, *next;
+
+	for (; work; work = next) {
+		next = work->next;
+		work->next = oldest;
+		oldest = work;
+	}
+	return oldest;
+}
+
+void work_run(void)
+{
+	struct work *next;
+
+	if (likely(!work_pending()))
+		return;
+	for (struct work *work = take_all(); work; work = next) {
+		next = work->next;
+		/* From here on it can be posted again, by its own run() too, which may also free it. */
+		__atomic_store_n(&work->queued, 0, __ATOMIC_RELEASE);
+		work->run(work);
+	}
+}
+
+bool work_pending(void)
+{
+	return __atomic_load_n(&queues[cpu_index()].newest, __ATOMIC_RELAXED);
+}
