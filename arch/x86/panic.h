@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of Firn by its own fault. panic() itself is in core/log.h. */
+#ifndef FIRN_X86_PANIC_H
+#define FIRN_X86_PANIC_H
+
+#include "arch/x86/interrupts.h"
+
+/* After a panic: false = wait for a key, true = reboot after 10 seconds (or a key). */
+extern bool panic_reboot;
+
+/* panic() with the registers of an exception. */
+void panic_exception(const struct exception_frame *frame) __noreturn;
+/* A second thing going wrong on the way down must not start over. */
+bool panic_in_progress(void);
+
+/* Prints return addresses found by frame pointers from rbp on; stops at the stack's end. */
+void backtrace_print(u64 rip, u64 rbp);
+
+#endif
