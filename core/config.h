@@ -64,8 +64,9 @@ struct config_errors {
 };
 
 /*
- * Parses text (not NUL-terminated, any bytes). cfg is filled with what is valid; FIRN_OK only when
- * errors->count == 0, else ERR_FORMAT. No allocation, no logging: pure function.
+ * Parses text (not NUL-terminated, any bytes). cfg is filled with what is valid, so that further
+ * checks can go on; a VM may only be started after FIRN_OK, which means errors->count == 0, else
+ * ERR_FORMAT. No allocation, no logging: pure function.
  */
 enum firn_err config_parse(const char *text, size_t len, struct firn_config *cfg,
 			   struct config_errors *errors);
@@ -77,6 +78,16 @@ enum firn_err config_parse(const char *text, size_t len, struct firn_config *cfg
 enum firn_err config_check_files(const struct firn_config *cfg,
 				 bool (*exists)(void *ctx, const char *name), void *ctx,
 				 struct config_errors *errors);
+
+/* The keys that there are, for a reference; the parser uses the same table. */
+struct config_key {
+	const char *section;  /* "firn" or "vm" */
+	const char *name;
+	const char *value;    /* what it takes */
+	const char *fallback; /* when it is not given; NULL = it must be given */
+	const char *text;
+};
+const struct config_key *config_key(unsigned index); /* NULL behind the last one */
 
 void config_add_error(struct config_errors *errors, unsigned line, const char *fmt, ...)
 	__printf(3, 4);

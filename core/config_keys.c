@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* The keys of firn.conf: where each may stand, what it takes and what it sets. */
+#include <string.h>
+
+#include "core/config_parser.h"
+
+#define MEMORY_UNIT MiB
+#define MEMORY_MIN  (16 * MiB)
+#define MEMORY_MAX  (4096 * GiB)
+
+struct choice {
+	const char *word;
+	unsigned value;
+};
+
+/* Each ends with a NULL word. */
+static const struct choice consoles[] = {
+	{ "serial0", CONSOLE_SERIAL0 },
+	{ "framebuffer", CONSOLE_FRAMEBUFFER },
+	{ NULL, 0 },
+};
+static const struct choice levels[] = {
+	{ "error", LOG_ERROR },
+	{ "warning", LOG_WARN },
+	{ "info", LOG_INFO },
+	{ "debug", LOG_DEBUG },
+	{ NULL, 0 },
+};
+static const struct choice idle_actions[] = { { "prompt", 0 }, { "shutdown", 1 }, { NULL, 0 } };
+static const struct choice yes_no[] = { { "yes", 1 }, { "no", 0 }, { NULL, 0 } };
+static const struct choice vm_actions[] = {
+	{ "reset", VM_ACTION_RESET },
+	{ "stop", VM_ACTION_STOP },
+	{ NULL, 0 },
+};
+
+static void bad_value(const struct setting *s, struct text found, const struct suggestion *best)
+{
+	parser_fail(s->p, "%s = %s: expected %s%s", s->key->name, text_quote(found).s,
+		    s->key->value, suggestion_hint(best).s);
+}
+
+static bool choose(const struct setting *s, const struct choice *choices, struct text found,
+		   unsigned *value)
+{
+	struct suggestion best = { 0 };
+
+	for (; choices->word; choices++) {
+		if (text_is(found, choices->word)) {
+			*value = choices->value;
+			return true;
+		}
+		suggest(&best, found, choices->word);
+	}
+	bad_value(s, found, &best);
+	return false;
+}
+
+/* Reserved on common file systems or by this format's own separators. */
+static bool is_file_char(char c)
+{
+	return c > ' ' && c <= '~' && !memchr("/\\:*?\"<>|", c, 9);
+}
+
+static bool set_file_name(const struct setting *s, struct text name, struct config_file_ref *ref)
+{
+	size_t n = 0;
+
+	if (name.len >= sizeof(ref->name)) {
+		parser_fail(s->p, "%s: file name %s has %zu characters, at most %zu fit",
+			    s->key->name, text_quote(name).s, name.len, sizeof(ref->name) - 1);
+		return false;
+	}
+	while (n < name.len && is_file_char(name.s[n]))
+		n++;
+	if (n < name.len) {
+		bad_value(s, s->value, &(struct suggestion){ 0 });
+		return false;
+	}
+	memcpy(ref->name, name.s, name.len);
+	ref->name[name.len] = '\0';
+	ref->line = s->p->line;
+	return true;
+}
+
+static bool set_text(const struct setting *s, struct text from, char *to, size_t size)
+{
+	if (from.len >= size) {
+		parser_fail(s->p, "%s: the text has %zu bytes, at most %zu fit", s->key->name,
+			    from.len, size - 1);
+		return false;
+	}
+	if (from.len)
+		memcpy(to, from.s, from.len);
+	to[from.len] = '\0';
+	return true;
+}
+
+static void set_console(const struct setting *s)
+{
+	struct text rest = s->value, word;
+	unsigned all = 0, one;
+	bool more;
+
+	do {
+		more = text_split(&rest, ',', &word);
+		word = text_trim(more ? word : rest);
+		if (!choose(s, consoles, word, &one))
+			return;
+		if (all & one) {
+			parser_fail(s->p, "console: %s is named twice", text_quote(word).s);
+			return;
+		}
+		all |= one;
+	} while (more);
+	s->p->cfg->consoles = all;
+}
+
+static void set_loglevel(const struct setting *s)
+{
+	unsigned level;
+
+	if (choose(s, levels, s->value, &level))
+		s->p->cfg->loglevel = level;
+}
+
+static void set_when_idle(const struct setting *s)
+{
+	unsigned shutdown;
+
+	if (choose(s, idle_actions, s->value, &shutdown))
+		s->p->cfg->shutdown_when_idle = shutdown;
+}
+
+static void set_cpus(const struct setting *s)
+{
+	u64 cpus;
+
+	if (!text_to_u64(s->value, &cpus) || cpus < 1 || cpus > CONFIG_MAX_VCPUS)
+		bad_value(s, s->value, &(struct suggestion){ 0 });
+	else
+		s->p->vm->cpus = cpus;
+}
+
+static void set_memory(const struct setting *s)
+{
+	u64 bytes;
+
+	s->p->vm->memory_line = s->p->line;
+	if (!text_to_size(s->value, &bytes) || bytes < MEMORY_MIN || bytes > MEMORY_MAX ||
+	    !IS_ALIGNED(bytes, MEMORY_UNIT))
+		bad_value(s, s->value, &(struct suggestion){ 0 });
+	else
+		s->p->vm->memory = bytes;
+}
+
+static void set_kernel(const struct setting *s)
+{
+	set_file_name(s, s->value, &s->p->vm->kernel);
+}
+
+static void set_initrd(const struct setting *s)
+{
+	set_file_name(s, s->value, &s->p->vm->initrd);
+}
+
+static void set_module(const struct setting *s)
+{
+	struct vm_config *vm = s->p->vm;
+	struct config_file_ref ref = { .name = "" };
+	struct text args = s->value;
+	struct text name = text_take_word(&args);
+
+	if (vm->nr_modules == CONFIG_MAX_MODULES)
+		parser_fail(s->p, "module %s: a VM can have at most %d modules", text_quote(name).s,
+			    CONFIG_MAX_MODULES);
+	else if (set_file_name(s, name, &ref) && set_text(s, args, ref.args, sizeof(ref.args)))
+		vm->module[vm->nr_modules++] = ref;
+}
+
+static void set_cmdline(const struct setting *s)
+{
+	set_text(s, s->value, s->p->vm->cmdline, sizeof(s->p->vm->cmdline));
+}
+
+static void set_yes_no(const struct setting *s, bool *flag)
+{
+	unsigned value;
+
+	if (choose(s, yes_no, s->value, &value))
+		*flag = value;
+}
+
+static void set_autostart(const struct setting *s)
+{
+	set_yes_no(s, &s->p->vm->autostart);
+}
+
+static void set_test_devices(const struct setting *s)
+{
+	set_yes_no(s, &s->p->vm->test_devices);
+}
+
+static void set_action(const struct setting *s, enum vm_action *action)
+{
+	unsigned value;
+
+	if (choose(s, vm_actions, s->value, &value))
+		*action = value;
+}
+
+static void set_on_triple_fault(const struct setting *s)
+{
+	set_action(s, &s->p->vm->on_triple_fault);
+}
+
+static void set_on_reboot(const struct setting *s)
+{
+	set_action(s, &s->p->vm->on_reboot);
+}
+
+#define FILE_EXPECTED "a file name without folder, blanks and \\ : * ? \" < > |"
+
+const struct parser_key config_keys[] = {
+	{ .doc = { "firn", "console", "serial0, framebuffer or both, separated by a comma",
+		   "all there are", "Where Firn's log and prompt appear." },
+	  .section = SECTION_FIRN,
+	  .set = set_console },
+	{ .doc = { "firn", "loglevel", "error, warning, info or debug", "info",
+		   "The least important lines that consoles show; the log in memory keeps all." },
+	  .section = SECTION_FIRN,
+	  .set = set_loglevel },
+	{ .doc = { "firn", "when-idle", "prompt or shutdown", "prompt",
+		   "What follows when the last VM has stopped." },
+	  .section = SECTION_FIRN,
+	  .set = set_when_idle },
+	{ .doc = { "vm", "cpus", "a number from 1 to 64", "1", "Virtual CPUs." },
+	  .section = SECTION_VM,
+	  .set = set_cpus },
+	{ .doc = { "vm", "memory", "a size from 16M to 4096G in whole megabytes", "256M",
+		   "Guest memory. K, M and G are powers of 1024." },
+	  .section = SECTION_VM,
+	  .set = set_memory },
+	{ .doc = { "vm", "kernel", FILE_EXPECTED, NULL,
+		   "What the VM starts: Linux bzImage, PVH ELF or multiboot 1." },
+	  .section = SECTION_VM,
+	  .set = set_kernel },
+	{ .doc = { "vm", "initrd", FILE_EXPECTED, "none", "Linux initial RAM disk." },
+	  .section = SECTION_VM,
+	  .set = set_initrd },
+	{ .doc = { "vm", "module", FILE_EXPECTED, "none",
+		   "Multiboot 1 module: file name, then its arguments. May be given up to 8 "
+		   "times." },
+	  .section = SECTION_VM,
+	  .repeatable = true,
+	  .set = set_module },
+	{ .doc = { "vm", "cmdline", "up to 2047 bytes of text", "empty",
+		   "The kernel's command line, taken as it stands." },
+	  .section = SECTION_VM,
+	  .may_be_empty = true,
+	  .set = set_cmdline },
+	{ .doc = { "vm", "autostart", "yes or no", "yes", "Start the VM when Firn has booted." },
+	  .section = SECTION_VM,
+	  .set = set_autostart },
+	{ .doc = { "vm", "test-devices", "yes or no", "no",
+		   "Debug exit port 0xf4 and debug console port 0xe9, for test guests." },
+	  .section = SECTION_VM,
+	  .set = set_test_devices },
+	{ .doc = { "vm", "on-triple-fault", "reset or stop", "reset",
+		   "After a guest's triple fault." },
+	  .section = SECTION_VM,
+	  .set = set_on_triple_fault },
+	{ .doc = { "vm", "on-reboot", "reset or stop", "reset",
+		   "When the guest asks for a reset." },
+	  .section = SECTION_VM,
+	  .set = set_on_reboot },
+};
+
+const unsigned config_nr_keys = ARRAY_SIZE(config_keys);
+
+_Static_assert(ARRAY_SIZE(config_keys) <= CONFIG_MAX_KEYS, "parser.seen has room for every key");
+_Static_assert(CONFIG_MAX_VCPUS == 64 && CONFIG_TEXT_MAX == 2048 && CONFIG_MAX_MODULES == 8,
+	       "limits that texts of keys name");
+_Static_assert(VM_MEMORY_DEFAULT == 256 * MiB && MEMORY_MIN == 16 * MiB, "sizes in those texts");
+_Static_assert(MEMORY_MAX == 4096 * GiB, "sizes in those texts");
+
+const struct config_key *config_key(unsigned index)
+{
+	return index < ARRAY_SIZE(config_keys) ? &config_keys[index].doc : NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the configuration parser share: text, settings and the table of keys. */
+#ifndef FIRN_CORE_CONFIG_PARSER_H
+#define FIRN_CORE_CONFIG_PARSER_H
+
+#include "core/config.h"
+
+/* Bytes of the file; never NUL-terminated. */
+struct text {
+	const char *s;
+	size_t len;
+};
+
+bool text_is(struct text t, const char *s);
+/* Without blanks at both ends. */
+struct text text_trim(struct text t);
+/* Takes the text before the first c out of *rest, which keeps what follows c; false without c. */
+bool text_split(struct text *rest, char c, struct text *before);
+/* First word in *rest; what follows it, trimmed, stays there. */
+struct text text_take_word(struct text *rest);
+/* Decimal digits only; false on overflow too. */
+bool text_to_u64(struct text t, u64 *value);
+/* Digits and perhaps K, M or G (powers of 1024) in bytes; false on overflow too. */
+bool text_to_size(struct text t, u64 *bytes);
+
+#define QUOTE_MAX 40 /* bytes of the file that a message repeats */
+
+/* Part of a message: what the file says, made printable and cut to a length that fits. */
+struct quote {
+	char s[QUOTE_MAX + sizeof("...")];
+};
+struct quote text_quote(struct text t);
+
+/* Of the words that were possible, the one that was probably meant; start with { 0 }. */
+struct suggestion {
+	unsigned distance;
+	const char *word;
+};
+void suggest(struct suggestion *best, struct text found, const char *word);
+/* "; did you mean 'word'?" or "" */
+struct quote suggestion_hint(const struct suggestion *best);
+
+#define CONFIG_MAX_KEYS 32
+
+enum config_section { SECTION_NONE, SECTION_FIRN, SECTION_VM, SECTION_SKIP };
+
+struct parser {
+	struct firn_config *cfg;
+	struct config_errors *errors;
+	unsigned line;
+	enum config_section section; /* SECTION_SKIP: its header was wrong */
+	struct vm_config *vm;	     /* of SECTION_VM */
+	unsigned firn_line;	     /* where [firn] was, 0 = not yet */
+	unsigned seen[CONFIG_MAX_KEYS]; /* line of each key in this section */
+};
+
+/* Adds an error for the line being parsed. */
+#define parser_fail(p, ...) config_add_error((p)->errors, (p)->line, __VA_ARGS__)
+
+struct setting {
+	struct parser *p;
+	const struct config_key *key;
+	struct text value;
+};
+
+struct parser_key {
+	struct config_key doc;
+	enum config_section section;
+	bool repeatable, may_be_empty;
+	/* Checks the value and puts it into p->cfg or p->vm, or adds an error. */
+	void (*set)(const struct setting *s);
+};
+extern const struct parser_key config_keys[];
+extern const unsigned config_nr_keys;
+
+#define VM_MEMORY_DEFAULT (256 * MiB)
+
+#endif
