@@ -20,19 +20,22 @@
 #define HANDOVER_MAX_CPUS   256
 #define HANDOVER_NAME_MAX   64
 
-enum handover_source { HANDOVER_EFI = 1, HANDOVER_MULTIBOOT2 = 2 };
+enum handover_source {
+	HANDOVER_EFI = 1,
+	HANDOVER_MULTIBOOT2 = 2
+};
 
 /* Physical memory as Firn sees it after the firmware is gone. Sorted, not overlapping. */
 enum handover_memory_type {
-	HANDOVER_MEM_FREE = 1,	     /* usable at once */
-	HANDOVER_MEM_LOADER = 2,     /* image, handover, config, files, early page tables */
-	HANDOVER_MEM_ACPI = 3,	     /* ACPI tables (reclaimable, kept) */
-	HANDOVER_MEM_RUNTIME = 4,    /* EFI runtime code and data, must stay mapped for its calls */
-	HANDOVER_MEM_RESERVED = 5,   /* everything else that is not RAM for us */
+	HANDOVER_MEM_FREE = 1,	   /* usable at once */
+	HANDOVER_MEM_LOADER = 2,   /* image, handover, config, files, early page tables */
+	HANDOVER_MEM_ACPI = 3,	   /* ACPI tables (reclaimable, kept) */
+	HANDOVER_MEM_RUNTIME = 4,  /* EFI runtime code and data, must stay mapped for its calls */
+	HANDOVER_MEM_RESERVED = 5, /* everything else that is not RAM for us */
 };
 
 struct handover_memory {
-	u64 base; /* bytes, page aligned (FREE and LOADER are rounded inwards) */
+	u64 base; /* bytes, page aligned (FREE is rounded inwards, the others outwards) */
 	u64 size;
 	u32 type; /* enum handover_memory_type */
 	u32 pad;
@@ -44,7 +47,11 @@ struct handover_file {
 	u64 size;		      /* bytes */
 };
 
-enum handover_pixel_format { HANDOVER_PIXEL_NONE, HANDOVER_PIXEL_BGRX, HANDOVER_PIXEL_RGBX };
+enum handover_pixel_format {
+	HANDOVER_PIXEL_NONE,
+	HANDOVER_PIXEL_BGRX,
+	HANDOVER_PIXEL_RGBX
+};
 
 struct handover_framebuffer {
 	u64 base; /* physical; 0 = none */
@@ -57,17 +64,17 @@ struct handover_framebuffer {
 struct handover {
 	u32 magic;
 	u16 version;
-	u16 source; /* enum handover_source */
+	u16 source;	   /* enum handover_source */
 	char firmware[64]; /* vendor and revision, or the boot loader's name */
 
 	u64 image_base; /* physical address that the image's link address maps to */
 	u64 image_size; /* bytes, including bss */
 
-	u64 rsdp;	       /* physical, 0 = none */
-	u64 efi_system_table;  /* physical, 0 = none */
-	s64 boot_time;	       /* seconds since 1970-01-01 UTC at hand-over, 0 = unknown */
-	u64 boot_time_tsc;     /* TSC when boot_time was read */
-	u64 loader_tsc;	       /* TSC at the jump to Firn */
+	u64 rsdp;	      /* physical, 0 = none */
+	u64 efi_system_table; /* physical, 0 = none */
+	s64 boot_time;	      /* seconds since 1970-01-01 UTC at hand-over, 0 = unknown */
+	u64 boot_time_tsc;    /* TSC when boot_time was read */
+	u64 loader_tsc;	      /* TSC at the jump to Firn */
 
 	struct handover_framebuffer framebuffer;
 

@@ -35,6 +35,9 @@ typedef int64_t s64;
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
+/* newlib's sys/cdefs.h defines these two as well; the order of inclusion must not matter. */
+#undef __packed
+#undef __aligned
 #define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __noreturn	__attribute__((noreturn))

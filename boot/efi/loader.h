@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The EFI loader: what its parts share. Everything runs on the boot CPU with boot services. */
+#ifndef FIRN_BOOT_EFI_LOADER_H
+#define FIRN_BOOT_EFI_LOADER_H
+
+#include <efi.h>
+#include <efilib.h>
+
+#include "boot/handover.h"
+
+struct loader {
+	EFI_HANDLE handle;
+	EFI_LOADED_IMAGE *self;
+	struct handover *h;
+	u64 *page_tables;
+	u64 entry;	  /* virtual address of firn_entry64 */
+	void *trampoline; /* one page below 4 GiB */
+};
+
+/* console.c: tells what went wrong on the firmware's console and in the hand-over. */
+void console_note(struct loader *l, const char *what, const char *problem, EFI_STATUS status);
+/* Prints a fatal problem, returns status. */
+EFI_STATUS console_fatal(const char *what, const char *problem, EFI_STATUS status);
+/* Leaves a message readable: waits for a key, or 10 s. */
+void console_wait(void);
+
+/* memory.c: pages of type EfiLoaderData, 0 when there are none. */
+u64 memory_allocate(u64 bytes);	      /* below 4 GiB as long as there is room, else anywhere */
+u64 memory_allocate_low(u64 bytes);   /* below 4 GiB */
+u64 memory_allocate_image(u64 bytes); /* below 4 GiB and 2 MiB-aligned */
+void memory_free(u64 base, u64 bytes);
+/* Ends boot services and fills h->memory. On success no firmware service may be called. */
+EFI_STATUS memory_exit_boot_services(struct loader *l);
+
+/* sections.c: what is embedded in the loader's own file. */
+EFI_STATUS sections_load_image(struct loader *l);
+bool sections_load_files(struct loader *l); /* false: nothing embedded, look at the volume */
+
+/* volume.c: configuration and files from \firn\ of the volume that the loader came from. */
+void volume_load_files(struct loader *l);
+
+/* firmware.c, framebuffer.c, cpus.c, clock.c: what only the firmware knows. */
+void firmware_read(struct loader *l);
+void framebuffer_read(struct loader *l);
+void cpus_read(struct loader *l);
+void clock_read(struct loader *l);
+
+/* enter.S: position-independent code, copied below 4 GiB. */
+extern const u8 enter_start[] __attribute__((visibility("hidden")));
+extern const u8 enter_end[] __attribute__((visibility("hidden")));
+typedef void enter_fn(u64 handover, u64 cr3, u64 entry) __attribute__((sysv_abi)); /* no return */
+
+#endif
