@@ -14,9 +14,7 @@ struct arch_vm {
 	u64 wall_clock_gpa; /* KVM wall clock MSR, per VM */
 	s64 tsc_offset;	    /* guest TSC = host TSC + offset, before TSC_ADJUST */
 	u64 clock_base_tsc; /* host TSC at which the VM's kvmclock was 0 */
-	u8 *msr_bitmap;	    /* one page per VM (VMX layout) */
-	u8 *io_bitmap;	    /* two pages per VM: all ports exit */
-	struct spinlock lock;
+	u8 *apic_access_page; /* mapped at the guest's APIC base, content not used */
 };
 
 #endif

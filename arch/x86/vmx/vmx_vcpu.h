@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-vCPU state of the VMX backend. */
+/* Per-vCPU state of the VMX backend. Touched by the CPU that runs the vCPU only. */
 #ifndef FIRN_VMX_VCPU_H
 #define FIRN_VMX_VCPU_H
 
 #include "core/types.h"
 
 struct vmx_vcpu {
-	void *vmcs;	 /* one page */
-	int active_cpu;	 /* CPU on which the VMCS is active, -1 = clear */
+	void *vmcs;	/* one page */
+	int active_cpu; /* CPU on which the VMCS is active, -1 = clear */
 	bool launched;
-	bool nmi_pending;
-	u64 tsc_offset;
-	u32 queued_info; /* event for the next entry, VM-entry interruption format; bit 31 valid */
+	bool initialised; /* control fields written since VMCLEAR of a new VMCS */
+	u64 host_rsp;	  /* value in HOST_RSP */
+	u32 proc_controls; /* value in PROC_BASED_CONTROLS */
+	/* Event for the next entry in the layout of the VM-entry interruption information. */
+	u32 queued_info;
 	u32 queued_error;
 	u32 queued_length;
-	struct vmx_vcpu *next_active; /* list of VMCSs active on one CPU */
+	u16 interrupt_status; /* value in GUEST_INTERRUPT_STATUS: RVI and SVI */
+	u32 ioapic_generation; /* that the EOI-exit bitmap was made from */
+	struct vmx_vcpu *next_active; /* VMCSs active on one CPU */
 	struct vmx_vcpu **prev_active;
 };
 

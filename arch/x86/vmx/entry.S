@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world switch. Guest RIP, RSP, RFLAGS, control and segment registers are switched by the
+ * VMCS; the other general registers here.
+ */
+#define GPR(n)	 (8 * (n))
+#define RAX	 0
+#define RCX	 1
+#define RDX	 2
+#define RBX	 3
+#define RBP	 5
+#define RSI	 6
+#define RDI	 7
+#define HOST_RSP 0x6c14
+
+/*
+ * bool vmx_enter(u64 gpr[16], u64 *host_rsp, bool launched);
+ * True after a VM exit; false when VMLAUNCH or VMRESUME itself failed (guest registers unchanged).
+ */
+	.text
+	.globl vmx_enter, vmx_exit_point
+	.type vmx_enter, @function
+	.balign 16
+vmx_enter:
+	endbr64
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	push %rdi
+	/* The stack is nearly always where it was: VMWRITE only when it moved. */
+	cmp %rsp, (%rsi)
+	je 1f
+	mov %rsp, (%rsi)
+	mov $HOST_RSP, %eax
+	vmwrite %rsp, %rax
+1:	test %dl, %dl	/* ZF survives the moves below */
+	mov GPR(RAX)(%rdi), %rax
+	mov GPR(RCX)(%rdi), %rcx
+	mov GPR(RDX)(%rdi), %rdx
+	mov GPR(RBX)(%rdi), %rbx
+	mov GPR(RBP)(%rdi), %rbp
+	mov GPR(RSI)(%rdi), %rsi
+	mov GPR(8)(%rdi), %r8
+	mov GPR(9)(%rdi), %r9
+	mov GPR(10)(%rdi), %r10
+	mov GPR(11)(%rdi), %r11
+	mov GPR(12)(%rdi), %r12
+	mov GPR(13)(%rdi), %r13
+	mov GPR(14)(%rdi), %r14
+	mov GPR(15)(%rdi), %r15
+	mov GPR(RDI)(%rdi), %rdi
+	jz 2f
+	vmresume
+	jmp 3f
+2:	vmlaunch
+3:	pop %rdi
+	xor %eax, %eax
+	jmp 4f
+
+vmx_exit_point:
+	push %rdi
+	mov 8(%rsp), %rdi
+	mov %rax, GPR(RAX)(%rdi)
+	mov %rcx, GPR(RCX)(%rdi)
+	mov %rdx, GPR(RDX)(%rdi)
+	mov %rbx, GPR(RBX)(%rdi)
+	mov %rbp, GPR(RBP)(%rdi)
+	mov %rsi, GPR(RSI)(%rdi)
+	mov %r8, GPR(8)(%rdi)
+	mov %r9, GPR(9)(%rdi)
+	mov %r10, GPR(10)(%rdi)
+	mov %r11, GPR(11)(%rdi)
+	mov %r12, GPR(12)(%rdi)
+	mov %r13, GPR(13)(%rdi)
+	mov %r14, GPR(14)(%rdi)
+	mov %r15, GPR(15)(%rdi)
+	popq GPR(RDI)(%rdi)
+	pop %rdi
+	mov $1, %eax
+	/* No guest value stays in a register that host code might use speculatively. */
+	xor %ecx, %ecx
+	xor %edx, %edx
+	xor %esi, %esi
+	xor %edi, %edi
+	xor %r8d, %r8d
+	xor %r9d, %r9d
+	xor %r10d, %r10d
+	xor %r11d, %r11d
+4:	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+	.size vmx_enter, . - vmx_enter
+
+	.section .note.GNU-stack, "", @progbits
