@@ -25,6 +25,16 @@
 #define GUEST_IOAPIC_BASE    0xfec00000ull
 #define GUEST_LAPIC_BASE     0xfee00000ull
 
+/* RAM below the hole, from address 0, and above 4 GiB, for a VM with so many bytes of memory. */
+static inline u64 guest_ram_below_hole(u64 memory)
+{
+	return MIN(memory, GUEST_HOLE_START);
+}
+static inline u64 guest_ram_above_4g(u64 memory)
+{
+	return memory - guest_ram_below_hole(memory);
+}
+
 _Static_assert(GUEST_ACPI_RSDP % 16 == 0, "the RSDP is searched on 16-byte boundaries");
 
 #endif
