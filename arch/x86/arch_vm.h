@@ -10,6 +10,7 @@
 struct arch_vm {
 	u64 nested_root; /* physical address of the EPT/NPT root table */
 	struct cpuid_image cpuid;
+	u64 arch_capabilities; /* IA32_ARCH_CAPABILITIES of the guest; guest_msr_arch_capabilities() */
 	struct ioapic ioapic;
 	u64 wall_clock_gpa; /* KVM wall clock MSR, per VM */
 	s64 tsc_offset;	    /* guest TSC = host TSC + offset, before TSC_ADJUST */

@@ -3,7 +3,7 @@
 #ifndef FIRN_X86_CPUID_IMAGE_H
 #define FIRN_X86_CPUID_IMAGE_H
 
-#include "core/types.h"
+#include "arch/x86/cpuid_bits.h"
 
 struct vcpu;
 
@@ -34,5 +34,22 @@ void vcpu_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
 /* Does the VM offer this bit? reg: 0..3 = EAX..EDX. Static bits only. */
 bool cpuid_image_has(const struct cpuid_image *image, u32 leaf, u32 subleaf, unsigned reg,
 		     unsigned bit);
+/* The same by name: X86_FEATURE_*, KVM_FEATURE_*. */
+static inline bool cpuid_image_offers(const struct cpuid_image *image, u32 feature)
+{
+	return cpuid_image_has(image, CPUID_FEATURE_LEAF(feature), CPUID_FEATURE_SUBLEAF(feature),
+			       CPUID_FEATURE_REG(feature), CPUID_FEATURE_BIT(feature));
+}
+/* The stored entry, or NULL: the leaf reads zero. */
+const struct cpuid_leaf *cpuid_image_find(const struct cpuid_image *image, u32 leaf, u32 subleaf);
+/* Physical-address bits of the guest. */
+unsigned cpuid_image_phys_bits(const struct cpuid_image *image);
+/* KVM features that are offered, for the documentation check. */
+struct cpuid_kvm_feature {
+	u32 feature;
+	const char *name;
+};
+extern const struct cpuid_kvm_feature cpuid_kvm_features[];
+extern const size_t cpuid_nr_kvm_features;
 
 #endif

@@ -69,6 +69,11 @@ u64 virt_guest_to_host_tsc(struct vcpu *vcpu, u64 guest_tsc);
 /* Recomputes the hardware offset from vm.tsc_offset + tsc_adjust. */
 void virt_update_tsc_offset(struct vcpu *vcpu);
 
+/* PAE paging without long mode: the four PDPTEs that CR3 points to were loaded (SDM 3A 4.4.1). */
+void virt_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4]);
+/* Indirect branch predictor barrier on the calling CPU: the guest asked for it (IA32_PRED_CMD). */
+void virt_predictor_barrier(void);
+
 /* Guest paging or CPUID-dependent state changed: drop cached guest translations. */
 void virt_flush_guest_tlb(struct vcpu *vcpu);
 /* MSRs the guest may touch without an exit are decided here by CPUID image; called at VM creation. */
