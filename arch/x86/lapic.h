@@ -10,6 +10,7 @@
 #define FIRN_X86_LAPIC_H
 
 #include "core/err.h"
+#include "core/iobus.h"
 #include "core/timer.h"
 #include "core/types.h"
 
@@ -18,53 +19,70 @@ struct vm;
 
 #define LAPIC_DEFAULT_BASE 0xfee00000ull
 
-#define APIC_ID	      0x020
-#define APIC_VERSION  0x030
-#define APIC_TPR      0x080
-#define APIC_APR      0x090
-#define APIC_PPR      0x0a0
-#define APIC_EOI      0x0b0
-#define APIC_LDR      0x0d0
-#define APIC_DFR      0x0e0
-#define APIC_SVR      0x0f0
-#define APIC_ISR      0x100
-#define APIC_TMR      0x180
-#define APIC_IRR      0x200
-#define APIC_ESR      0x280
-#define APIC_LVT_CMCI 0x2f0
-#define APIC_ICR_LOW  0x300
-#define APIC_ICR_HIGH 0x310
-#define APIC_LVT_TIMER 0x320
-#define APIC_LVT_THERMAL 0x330
-#define APIC_LVT_PERF 0x340
-#define APIC_LVT_LINT0 0x350
-#define APIC_LVT_LINT1 0x360
-#define APIC_LVT_ERROR 0x370
+#define APIC_ID		   0x020
+#define APIC_VERSION	   0x030
+#define APIC_TPR	   0x080
+#define APIC_APR	   0x090
+#define APIC_PPR	   0x0a0
+#define APIC_EOI	   0x0b0
+#define APIC_RRD	   0x0c0
+#define APIC_LDR	   0x0d0
+#define APIC_DFR	   0x0e0
+#define APIC_SVR	   0x0f0
+#define APIC_ISR	   0x100
+#define APIC_TMR	   0x180
+#define APIC_IRR	   0x200
+#define APIC_ESR	   0x280
+#define APIC_LVT_CMCI	   0x2f0
+#define APIC_ICR_LOW	   0x300
+#define APIC_ICR_HIGH	   0x310
+#define APIC_LVT_TIMER	   0x320
+#define APIC_LVT_THERMAL   0x330
+#define APIC_LVT_PERF	   0x340
+#define APIC_LVT_LINT0	   0x350
+#define APIC_LVT_LINT1	   0x360
+#define APIC_LVT_ERROR	   0x370
 #define APIC_TIMER_INITIAL 0x380
 #define APIC_TIMER_CURRENT 0x390
-#define APIC_TIMER_DIVIDE 0x3e0
-#define APIC_SELF_IPI 0x3f0
+#define APIC_TIMER_DIVIDE  0x3e0
+#define APIC_SELF_IPI	   0x3f0
 
 enum lapic_delivery {
-	DELIVERY_FIXED = 0, DELIVERY_LOWEST = 1, DELIVERY_SMI = 2, DELIVERY_NMI = 4,
-	DELIVERY_INIT = 5, DELIVERY_SIPI = 6, DELIVERY_EXTINT = 7,
+	DELIVERY_FIXED = 0,
+	DELIVERY_LOWEST = 1,
+	DELIVERY_SMI = 2,
+	DELIVERY_NMI = 4,
+	DELIVERY_INIT = 5,
+	DELIVERY_SIPI = 6,
+	DELIVERY_EXTINT = 7,
 };
 
 struct lapic {
 	struct vcpu *vcpu;
-	u8 *page;	/* 4 KiB, direct-map address */
-	u64 apic_base;	/* IA32_APIC_BASE */
-	u64 pir[4];	/* posted interrupt requests, atomic */
-	u64 pir_level[4]; /* posted with level trigger, atomic; set before pir */
-	u32 pir_pending; /* atomic: some bit of pir is set */
-	u64 tsc_deadline; /* guest TSC; 0 = disarmed */
+	u8 *page;	   /* 4 KiB, direct-map address */
+	u64 apic_base;	   /* IA32_APIC_BASE */
+	u64 pir[4];	   /* posted interrupt requests, atomic */
+	u64 pir_level[4];  /* posted with level trigger, atomic; set before pir */
+	u32 pir_pending;   /* atomic: some bit of pir is set */
+	u32 errors;	   /* ESR bits since the guest's last write to ESR, atomic */
+	bool error_raised; /* errors has a new bit: LVT error is due, atomic */
+	u64 tsc_deadline;  /* guest TSC; 0 = disarmed */
 	struct timer timer;
-	u64 timer_start, timer_period; /* host TSC; one-shot and periodic modes */
+	u64 timer_start,
+		timer_period; /* host TSC; one-shot and periodic modes; period 0 = stopped */
+	u32 timer_initial; /* initial count in force: hardware may have stored another in the page */
+	u8 timer_mode;	   /* mode in force, as in LVT timer bits 18:17 */
 };
+
+/*
+ * The timer's input clock is the TSC, so the initial count is in TSC ticks times the divide value,
+ * and CPUID 0x40000010 reports the TSC frequency as the APIC bus frequency.
+ */
 
 /* Power-on state with this id; page was allocated by the caller. */
 void lapic_init(struct lapic *lapic, struct vcpu *vcpu, u8 *page);
-void lapic_reset(struct lapic *lapic, bool init); /* init: INIT keeps the APIC id and base */
+/* init: INIT keeps the APIC id and base. Owner CPU: stops the timer too, so also ends a LAPIC's life. */
+void lapic_reset(struct lapic *lapic, bool init);
 
 /* xAPIC registers: aligned 32-bit access at offset; others read 0 / are ignored, as on hardware. */
 u32 lapic_read(struct lapic *lapic, u32 offset);
@@ -79,14 +97,22 @@ bool lapic_msr_write(struct lapic *lapic, u32 msr, u64 value);
 bool lapic_set_base(struct lapic *lapic, u64 value);
 bool lapic_set_tsc_deadline(struct lapic *lapic, u64 guest_tsc);
 u64 lapic_get_tsc_deadline(struct lapic *lapic);
+/* The guest's TSC jumped (IA32_TSC, IA32_TSC_ADJUST): an armed deadline is at another host time. */
+void lapic_tsc_changed(struct lapic *lapic);
 
+/* Does an access of this vCPU at this address go to its LAPIC (xAPIC mode) and not to the bus? */
+bool lapic_claims(const struct lapic *lapic, u64 gpa);
+/* dev is the struct lapic, offset from the APIC base. Owner CPU. */
+extern const struct iodev_ops lapic_mmio_ops;
+
+/* Any CPU: senders look at the mode of their targets. */
 static inline bool lapic_x2apic(const struct lapic *lapic)
 {
-	return (lapic->apic_base & 0xc00) == 0xc00;
+	return (__atomic_load_n(&lapic->apic_base, __ATOMIC_RELAXED) & 0xc00) == 0xc00;
 }
 static inline bool lapic_enabled(const struct lapic *lapic)
 {
-	return lapic->apic_base & 0x800;
+	return __atomic_load_n(&lapic->apic_base, __ATOMIC_RELAXED) & 0x800;
 }
 u32 lapic_id(const struct lapic *lapic); /* 32-bit id in both modes */
 

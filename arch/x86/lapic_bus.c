@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* LAPIC: sending and receiving interrupt messages (SDM 3A 10.6, 10.12.9, 10.12.10). */
+#include "arch/x86/lapic_internal.h"
+
+#include "core/vcpu.h"
+
+#define BROADCAST_XAPIC	 0xffu
+#define BROADCAST_X2APIC 0xffffffffu
+
+enum shorthand {
+	SHORTHAND_NONE,
+	SHORTHAND_SELF,
+	SHORTHAND_ALL,
+	SHORTHAND_OTHERS
+};
+
+struct message {
+	const struct lapic *source;
+	enum shorthand shorthand;
+	u32 dest;
+	bool logical;
+	enum lapic_delivery mode;
+	u8 vector;
+	bool level;
+};
+
+/* Devices, the IOAPIC and xAPIC ICRs have 8-bit destinations. */
+static u32 broadcast_id(const struct lapic *source)
+{
+	return source && lapic_x2apic(source) ? BROADCAST_X2APIC : BROADCAST_XAPIC;
+}
+
+static bool matches_logical(const struct lapic *lapic, u32 dest)
+{
+	u32 ldr = lapic_reg(lapic, APIC_LDR);
+
+	if (lapic_x2apic(lapic))
+		return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
+	if (dest > 0xff)
+		return false;
+	ldr >>= 24;
+	switch (lapic_reg(lapic, APIC_DFR) >> 28) {
+	case APIC_DFR_FLAT:
+		return ldr & dest;
+	case APIC_DFR_CLUSTER:
+		return ldr >> 4 == dest >> 4 && (ldr & dest & 0xf);
+	default:
+		return false;
+	}
+}
+
+static bool matches(const struct lapic *lapic, const struct message *msg)
+{
+	if (!lapic_enabled(lapic))
+		return false;
+	switch (msg->shorthand) {
+	case SHORTHAND_SELF:
+		return lapic == msg->source;
+	case SHORTHAND_ALL:
+		return true;
+	case SHORTHAND_OTHERS:
+		return lapic != msg->source;
+	default:
+		break;
+	}
+	if (msg->dest == broadcast_id(msg->source))
+		return true;
+	return msg->logical ? matches_logical(lapic, msg->dest) : lapic_id(lapic) == msg->dest;
+}
+
+/* An INIT makes a SIPI that came before it void, and only a SIPI that comes later starts the vCPU. */
+void lapic_raise_init(struct lapic *lapic)
+{
+	__atomic_fetch_and(&lapic->vcpu->events, ~(u32)VCPU_EVENT_SIPI, __ATOMIC_SEQ_CST);
+	vcpu_post_event(lapic->vcpu, VCPU_EVENT_INIT);
+}
+
+/* A second SIPI while one is pending is ignored: the first one's vector counts. */
+static void raise_sipi(struct lapic *lapic, u8 vector)
+{
+	struct vcpu *vcpu = lapic->vcpu;
+
+	if (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_SIPI)
+		return;
+	__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELEASE);
+	vcpu_post_event(vcpu, VCPU_EVENT_SIPI);
+}
+
+static bool accept(struct lapic *lapic, const struct message *msg)
+{
+	switch (msg->mode) {
+	case DELIVERY_FIXED:
+	case DELIVERY_LOWEST:
+		/* Software-disabled, it still takes NMI, INIT and SIPI (SDM 3A 10.4.7.2). */
+		if (!lapic_sw_enabled(lapic))
+			return false;
+		lapic_post(lapic, msg->vector, msg->level);
+		return true;
+	case DELIVERY_NMI:
+		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);
+		return true;
+	case DELIVERY_INIT:
+		lapic_raise_init(lapic);
+		return true;
+	case DELIVERY_SIPI:
+		raise_sipi(lapic, msg->vector);
+		return true;
+	default: /* SMI: no SMM. ExtINT: no 8259. */
+		return false;
+	}
+}
+
+static u32 task_priority_class(const struct lapic *lapic)
+{
+	return lapic_reg(lapic, APIC_TPR) >> 4 & 0xf;
+}
+
+/*
+ * The processor with the lowest task priority gets it. Among equals the vector decides, so that
+ * different interrupts go to different vCPUs but one interrupt stays where its data is cached.
+ */
+static unsigned deliver_lowest(struct vm *vm, const struct message *msg)
+{
+	struct lapic *candidate[VM_MAX_VCPUS];
+	u32 lowest = ~0u;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct lapic *lapic = &vm->vcpu[i]->arch.lapic;
+
+		if (!matches(lapic, msg) || !lapic_sw_enabled(lapic))
+			continue;
+		if (task_priority_class(lapic) < lowest) {
+			lowest = task_priority_class(lapic);
+			count = 0;
+		}
+		if (task_priority_class(lapic) == lowest)
+			candidate[count++] = lapic;
+	}
+	return count ? accept(candidate[msg->vector % count], msg) : 0;
+}
+
+static unsigned deliver(struct vm *vm, const struct message *msg)
+{
+	unsigned taken = 0;
+
+	if (msg->mode == DELIVERY_LOWEST)
+		return deliver_lowest(vm, msg);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct lapic *lapic = &vm->vcpu[i]->arch.lapic;
+
+		if (matches(lapic, msg))
+			taken += accept(lapic, msg);
+	}
+	return taken;
+}
+
+unsigned lapic_deliver(struct vm *vm, struct lapic *source, u32 dest, bool logical,
+		       enum lapic_delivery mode, u8 vector, bool level, bool assert_)
+{
+	const struct message msg = {
+		.source = source,
+		.dest = dest,
+		.logical = logical,
+		.mode = mode,
+		.vector = vector,
+		.level = level,
+	};
+
+	/* INIT level de-assert only synchronised arbitration ids of old buses (SDM 3A 10.6.1). */
+	return mode == DELIVERY_INIT && !assert_ ? 0 : deliver(vm, &msg);
+}
+
+static bool ipi_is_valid(const struct message *msg, u32 icr)
+{
+	switch (msg->mode) {
+	case DELIVERY_FIXED:
+	case DELIVERY_LOWEST:
+	case DELIVERY_NMI:
+		return true;
+	case DELIVERY_INIT:
+		return (icr & ICR_ASSERT) && msg->shorthand != SHORTHAND_SELF;
+	case DELIVERY_SIPI:
+		return msg->shorthand != SHORTHAND_SELF;
+	default: /* SMI: no SMM; the rest is reserved */
+		return false;
+	}
+}
+
+/* The trigger mode bit counts for INIT level de-assert only: IPIs are edges (SDM 3A 10.6.1). */
+void lapic_send_ipi(struct lapic *lapic)
+{
+	u32 icr = lapic_reg(lapic, APIC_ICR_LOW);
+	const struct message msg = {
+		.source = lapic,
+		.shorthand = icr >> ICR_SHORTHAND_SHIFT & ICR_SHORTHAND_MASK,
+		.dest = lapic_x2apic(lapic) ? lapic_reg(lapic, APIC_ICR_X2_DEST)
+					    : lapic_reg(lapic, APIC_ICR_HIGH) >> ICR_DEST_SHIFT,
+		.logical = icr & ICR_LOGICAL,
+		.mode = icr >> ICR_DELIVERY_SHIFT & ICR_DELIVERY_MASK,
+		.vector = icr & APIC_VECTOR_MASK,
+	};
+
+	if (!ipi_is_valid(&msg, icr))
+		return;
+	if (msg.mode <= DELIVERY_LOWEST && msg.vector < APIC_FIRST_VECTOR)
+		lapic_error(lapic, ESR_SEND_ILLEGAL_VECTOR);
+	else
+		deliver(lapic->vcpu->vm, &msg);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* LAPIC: posting, acceptance, priority and end of interrupts (SDM 3A 10.8), errors (10.5.3). */
+#include "arch/x86/lapic_internal.h"
+
+#include "core/vcpu.h"
+
+#define WORDS	       8    /* 32-bit registers of IRR, ISR, TMR */
+#define WORD_STRIDE    0x10 /* bytes between them */
+#define PRIORITY_CLASS 0xf0u
+
+static u32 word_offset(u32 base, u8 vector)
+{
+	return base + vector / 32 * WORD_STRIDE;
+}
+
+static bool test_vector(const struct lapic *lapic, u32 base, u8 vector)
+{
+	return lapic_reg(lapic, word_offset(base, vector)) & BIT(vector % 32);
+}
+
+static void set_vector(struct lapic *lapic, u32 base, u8 vector)
+{
+	u32 offset = word_offset(base, vector);
+
+	lapic_set_reg(lapic, offset, lapic_reg(lapic, offset) | BIT(vector % 32));
+}
+
+static void clear_vector(struct lapic *lapic, u32 base, u8 vector)
+{
+	u32 offset = word_offset(base, vector);
+
+	lapic_set_reg(lapic, offset, lapic_reg(lapic, offset) & ~(u32)BIT(vector % 32));
+}
+
+static int highest_vector(const struct lapic *lapic, u32 base)
+{
+	for (int i = WORDS - 1; i >= 0; i--) {
+		u32 word = lapic_reg(lapic, base + i * WORD_STRIDE);
+
+		if (word)
+			return i * 32 + 31 - __builtin_clz(word);
+	}
+	return -1;
+}
+
+/* The first post after a sync notifies; later ones are covered by it until the owner syncs again. */
+static void announce(struct lapic *lapic)
+{
+	if (!__atomic_exchange_n(&lapic->pir_pending, 1, __ATOMIC_SEQ_CST))
+		vcpu_notify(lapic->vcpu);
+}
+
+/* An error bit interrupts once until the guest writes ESR, which re-arms it (SDM 3A 10.5.3). */
+void lapic_error(struct lapic *lapic, u32 esr_bits)
+{
+	u32 old = __atomic_fetch_or(&lapic->errors, esr_bits, __ATOMIC_RELAXED);
+
+	if (!(esr_bits & ~old))
+		return;
+	__atomic_store_n(&lapic->error_raised, true, __ATOMIC_RELEASE);
+	announce(lapic);
+}
+
+void lapic_post(struct lapic *lapic, u8 vector, bool level)
+{
+	unsigned word = vector / 64;
+	u64 bit = BIT(vector % 64);
+
+	if (vector < APIC_FIRST_VECTOR) {
+		lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
+		return;
+	}
+	/*
+	 * pir_level keeps the trigger mode of a vector's last post and is not consumed by the sync:
+	 * of two level posts, one merged in between, the second must not turn into an edge.
+	 */
+	if (level)
+		__atomic_fetch_or(&lapic->pir_level[word], bit, __ATOMIC_RELAXED);
+	else if (__atomic_load_n(&lapic->pir_level[word], __ATOMIC_RELAXED) & bit)
+		__atomic_fetch_and(&lapic->pir_level[word], ~bit, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&lapic->pir[word], bit, __ATOMIC_RELEASE);
+	announce(lapic);
+}
+
+void lapic_drop_posted(struct lapic *lapic)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		__atomic_store_n(&lapic->pir[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&lapic->pir_level[i], 0, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&lapic->errors, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&lapic->error_raised, false, __ATOMIC_RELAXED);
+}
+
+static void merge_word(struct lapic *lapic, unsigned index, u32 posted, u32 level)
+{
+	u32 irr = APIC_IRR + index * WORD_STRIDE, tmr = APIC_TMR + index * WORD_STRIDE;
+
+	if (!posted)
+		return;
+	lapic_set_reg(lapic, tmr, (lapic_reg(lapic, tmr) & ~posted) | (level & posted));
+	lapic_set_reg(lapic, irr, lapic_reg(lapic, irr) | posted);
+}
+
+bool lapic_sync_pir(struct lapic *lapic)
+{
+	bool changed = false;
+
+	if (likely(!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED)))
+		return false;
+	/* Before reading pir: a post from here on announces itself again. */
+	__atomic_exchange_n(&lapic->pir_pending, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&lapic->error_raised, false, __ATOMIC_ACQUIRE))
+		lapic_fire_lvt(lapic, APIC_LVT_ERROR);
+	for (unsigned i = 0; i < 4; i++) {
+		u64 posted, level;
+
+		if (!__atomic_load_n(&lapic->pir[i], __ATOMIC_RELAXED))
+			continue;
+		posted = __atomic_exchange_n(&lapic->pir[i], 0, __ATOMIC_ACQUIRE);
+		level = __atomic_load_n(&lapic->pir_level[i], __ATOMIC_RELAXED);
+		merge_word(lapic, 2 * i, (u32)posted, (u32)level);
+		merge_word(lapic, 2 * i + 1, (u32)(posted >> 32), (u32)(level >> 32));
+		changed |= posted != 0;
+	}
+	return changed;
+}
+
+int lapic_highest_irr(struct lapic *lapic)
+{
+	return highest_vector(lapic, APIC_IRR);
+}
+
+int lapic_highest_isr(struct lapic *lapic)
+{
+	return highest_vector(lapic, APIC_ISR);
+}
+
+/* SDM 3A 10.8.3.1 */
+static u32 processor_priority(const struct lapic *lapic)
+{
+	int isr = highest_vector(lapic, APIC_ISR);
+	u32 tpr = lapic_reg(lapic, APIC_TPR) & APIC_VECTOR_MASK;
+	u32 isr_class = isr < 0 ? 0 : (u32)isr & PRIORITY_CLASS;
+
+	return (tpr & PRIORITY_CLASS) >= isr_class ? tpr : isr_class;
+}
+
+void lapic_update_ppr(struct lapic *lapic)
+{
+	lapic_set_reg(lapic, APIC_PPR, processor_priority(lapic));
+}
+
+/* With a TPR shadow the processor writes TPR into the page by itself: PPR is never taken from there. */
+int lapic_pending(struct lapic *lapic)
+{
+	int vector = lapic_highest_irr(lapic);
+
+	if (vector < 0 || !lapic_enabled(lapic))
+		return -1;
+	if (((u32)vector & PRIORITY_CLASS) <= (processor_priority(lapic) & PRIORITY_CLASS))
+		return -1;
+	return vector;
+}
+
+bool lapic_has_work(struct lapic *lapic)
+{
+	lapic_sync_pir(lapic);
+	return lapic_pending(lapic) >= 0;
+}
+
+void lapic_accept(struct lapic *lapic, u8 vector)
+{
+	clear_vector(lapic, APIC_IRR, vector);
+	set_vector(lapic, APIC_ISR, vector);
+	lapic_update_ppr(lapic);
+}
+
+void lapic_eoi(struct lapic *lapic)
+{
+	int vector = lapic_highest_isr(lapic);
+
+	if (vector < 0)
+		return;
+	clear_vector(lapic, APIC_ISR, vector);
+	lapic_update_ppr(lapic);
+	if (test_vector(lapic, APIC_TMR, vector))
+		lapic_eoi_induced(lapic, vector);
+}
+
+void lapic_eoi_induced(struct lapic *lapic, u8 vector)
+{
+	ioapic_eoi(&lapic->vcpu->vm->arch.ioapic, vector);
+}
+
+void lapic_eoi_exit_bitmap(struct vm *vm, u64 bitmap[4])
+{
+	ioapic_level_vectors(&vm->arch.ioapic, bitmap);
+}
+
+void lapic_set_cr8(struct lapic *lapic, u64 cr8)
+{
+	lapic_set_reg(lapic, APIC_TPR, (cr8 & 0xf) << 4);
+	lapic_update_ppr(lapic);
+}
+
+u64 lapic_get_cr8(struct lapic *lapic)
+{
+	return (lapic_reg(lapic, APIC_TPR) & PRIORITY_CLASS) >> 4;
+}
+
+void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset)
+{
+	u32 lvt = lapic_reg(lapic, lvt_offset);
+
+	if (!lapic_enabled(lapic) || (lvt & LVT_MASKED))
+		return;
+	switch (lvt >> LVT_DELIVERY_SHIFT & LVT_DELIVERY_MASK) {
+	case DELIVERY_FIXED:
+		lapic_post(lapic, lvt & APIC_VECTOR_MASK, false);
+		break;
+	case DELIVERY_NMI:
+		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);
+		break;
+	case DELIVERY_INIT:
+		lapic_raise_init(lapic);
+		break;
+	default: /* SMI: no SMM. ExtINT: no 8259 that would answer the acknowledge cycle. */
+		break;
+	}
+}
