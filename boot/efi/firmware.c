@@ -12,7 +12,7 @@ static void read_name(struct handover *h)
 	CHAR16 wide[sizeof(h->firmware)];
 	size_t i = 0;
 
-	UnicodeSPrint(wide, sizeof(wide), L"%.40s (UEFI %d.%d)",
+	UnicodeSPrint(wide, sizeof(wide), L"%s (UEFI %d.%d)",
 		      ST->FirmwareVendor ? ST->FirmwareVendor : L"unknown firmware", revision >> 16,
 		      (revision & 0xffff) / 10);
 	for (; i < sizeof(h->firmware) - 1 && wide[i]; i++)

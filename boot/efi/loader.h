@@ -6,15 +6,19 @@
 #include <efi.h>
 #include <efilib.h>
 
+#include "boot/efi/early_paging.h"
 #include "boot/handover.h"
+
+/* One block below 4 GiB: struct handover, then the page tables. */
+#define LOADER_TABLES_OFFSET ALIGN_UP(sizeof(struct handover), PAGE_SIZE)
+#define LOADER_BLOCK_SIZE    (LOADER_TABLES_OFFSET + EARLY_PAGING_TABLES * PAGE_SIZE)
 
 struct loader {
 	EFI_HANDLE handle;
 	EFI_LOADED_IMAGE *self;
-	struct handover *h;
-	u64 *page_tables;
-	u64 entry;	  /* virtual address of firn_entry64 */
-	void *trampoline; /* one page below 4 GiB */
+	struct handover *h; /* at the start of the block */
+	u64 entry;	    /* virtual address of firn_entry64 */
+	void *trampoline;   /* one page below 4 GiB */
 };
 
 /* console.c: tells what went wrong on the firmware's console and in the hand-over. */

@@ -5,11 +5,16 @@
 #include <string.h>
 
 #include "arch/x86/x86.h"
-#include "boot/efi/early_paging.h"
 #include "boot/handover_build.h"
 
 #define CPUID_EXTENDED	  0x80000001u
 #define CPUID_EXTENDED_NX BIT(20) /* EDX */
+
+/* What Firn starts with, in one block: the hand-over, then the page tables. */
+static u64 *page_tables(struct loader *l)
+{
+	return (u64 *)((u64)l->h + LOADER_TABLES_OFFSET);
+}
 
 static EFI_STATUS start(struct loader *l)
 {
@@ -24,9 +29,8 @@ static EFI_STATUS start(struct loader *l)
 	if (EFI_ERROR(status))
 		return console_fatal("loader", "cannot find itself", status);
 
-	l->h = (void *)memory_allocate_low(sizeof(*l->h));
-	l->page_tables = (void *)memory_allocate_low(EARLY_PAGING_TABLES * PAGE_SIZE);
-	if (!l->h || !l->page_tables)
+	l->h = (void *)memory_allocate_low(LOADER_BLOCK_SIZE);
+	if (!l->h)
 		return console_fatal("memory", "no room below 4 GiB", EFI_OUT_OF_RESOURCES);
 	handover_init(l->h, HANDOVER_EFI);
 	return EFI_SUCCESS;
@@ -51,7 +55,7 @@ static EFI_STATUS prepare_entry(struct loader *l)
 		return console_fatal("memory", "no page for the entry code", status);
 	l->trampoline = (void *)page;
 	memcpy(l->trampoline, enter_start, (size_t)(enter_end - enter_start));
-	early_paging_build(l->page_tables, (u64)l->page_tables, l->h->image_base, l->h->image_size);
+	early_paging_build(page_tables(l), (u64)page_tables(l), l->h->image_base, l->h->image_size);
 	return EFI_SUCCESS;
 }
 
@@ -60,7 +64,7 @@ static __noreturn void enter(struct loader *l)
 	enter_fn *const jump = (enter_fn *)l->trampoline;
 
 	l->h->loader_tsc = rdtsc();
-	jump((u64)l->h, (u64)l->page_tables, l->entry);
+	jump((u64)l->h, (u64)page_tables(l), l->entry);
 	__builtin_unreachable();
 }
 

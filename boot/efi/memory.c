@@ -107,6 +107,6 @@ EFI_STATUS memory_exit_boot_services(struct loader *l)
 
 	if (efi_memory_map_add(l->h, map.buffer, map.size, map.descriptor_size))
 		handover_note(l->h, "EFI memory map", "malformed");
-	handover_claim_memory(l->h, (u64)l->h, sizeof(*l->h));
+	handover_claim_memory(l->h, (u64)l->h, LOADER_BLOCK_SIZE);
 	return EFI_SUCCESS;
 }

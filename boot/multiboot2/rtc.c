@@ -20,10 +20,11 @@ enum rtc_register {
 	RTC_STATUS_A = 0x0a,
 	RTC_STATUS_B = 0x0b,
 };
-#define RTC_A_UPDATE BIT(7)
-#define RTC_B_24H    BIT(1)
-#define RTC_B_BINARY BIT(2)
-#define RTC_HOURS_PM 0x80u
+#define RTC_A_UPDATE   BIT(7)
+#define RTC_B_24H      BIT(1)
+#define RTC_B_BINARY   BIT(2)
+#define RTC_HOURS_PM   0x80u
+#define RTC_FIRST_YEAR 70
 
 /* An update takes 2 ms; reading a port takes about 1 us, on emulators less. */
 #define RTC_UPDATE_TRIES 2500
@@ -68,7 +69,8 @@ static void decode(struct calendar_time *t, u8 status_b)
 	}
 	if (!(status_b & RTC_B_24H))
 		t->hour = t->hour % 12 + (pm ? 12 : 0);
-	t->year += 2000; /* the century register's place depends on the FADT; no need for it yet */
+	/* The century's register is known from the FADT only: two digits have to do. */
+	t->year += t->year < RTC_FIRST_YEAR ? 2000 : 1900;
 }
 
 s64 rtc_read(u64 *tsc)
