@@ -36,30 +36,27 @@ enum firn_err plan_gdt(struct load_plan *plan)
 	boot->gdt_limit = GDT_ENTRIES * sizeof(*gdt) - 1;
 	boot->code_selector = GDT_SELECTOR(GDT_CODE);
 	boot->data_selector = GDT_SELECTOR(GDT_DATA);
-	return plan_place_low(plan, "descriptor table", gdt, GDT_ENTRIES * sizeof(*gdt),
+	return plan_place_low(plan, "descriptor table", gdt, GDT_ENTRIES * sizeof(*gdt), PLAN_ALIGN,
 			      &boot->gdt_base);
 }
 
 enum firn_err plan_identity_map(struct load_plan *plan)
 {
-	const struct plan_window low = { .min = PAGE_SIZE,
-					 .max = GUEST_LOW_RAM_END,
-					 .align = PAGE_SIZE };
 	size_t size = IDENTITY_TABLES * PAGE_SIZE;
 	u64 *table = plan_room(plan, size);
-	struct plan_range range = { "page tables", .len = size, .data = table, .data_len = size };
+	u64 gpa;
 	enum firn_err err;
 
 	if (!table)
 		return ERR_RANGE;
-	err = plan_place(plan, &range, &low);
+	err = plan_place_low(plan, "page tables", table, size, PAGE_SIZE, &gpa);
 	if (err != FIRN_OK)
 		return err;
-	table[0] = (range.gpa + PAGE_SIZE) | PTE_P | PTE_RW;
+	table[0] = (gpa + PAGE_SIZE) | PTE_P | PTE_RW;
 	for (u64 i = 0; i < IDENTITY_GIB; i++)
-		table[ENTRIES + i] = (range.gpa + (2 + i) * PAGE_SIZE) | PTE_P | PTE_RW;
+		table[ENTRIES + i] = (gpa + (2 + i) * PAGE_SIZE) | PTE_P | PTE_RW;
 	for (u64 i = 0; i < IDENTITY_GIB * ENTRIES; i++)
 		table[2 * ENTRIES + i] = i * 2 * MiB | PTE_P | PTE_RW | PTE_PS;
-	plan->boot.cr3 = range.gpa;
+	plan->boot.cr3 = gpa;
 	return FIRN_OK;
 }

@@ -212,7 +212,7 @@ static enum firn_err place_cmdline(struct load_plan *plan, struct setup_header *
 		return plan_fail(plan, ERR_RANGE,
 				 "the command line has %zu characters, this kernel takes %u", len,
 				 hdr->cmdline_size);
-	err = plan_place_low(plan, "command line", cmdline, len + 1, &gpa);
+	err = plan_place_low(plan, "command line", cmdline, len + 1, PLAN_ALIGN, &gpa);
 	hdr->cmd_line_ptr = gpa;
 	return err;
 }
@@ -230,7 +230,7 @@ static enum firn_err place_zero_page(struct load_plan *plan, const struct setup_
 		zp->e820[i] = (struct e820_entry){ .addr = plan->map[i].base,
 						   .size = plan->map[i].size,
 						   .type = plan->map[i].type };
-	return plan_place_low(plan, "boot parameters", zp, sizeof(*zp), &plan->boot.rsi);
+	return plan_place_low(plan, "boot parameters", zp, sizeof(*zp), PAGE_SIZE, &plan->boot.rsi);
 }
 
 static enum firn_err plan_boot(struct load_plan *plan, const struct linux_image *image)

@@ -145,7 +145,7 @@ static enum firn_err place_cmdline(struct load_plan *plan, const char *name, con
 	if (!text)
 		return ERR_RANGE;
 	snprintf(text, size, "%s%s%s", name, gap, args ? args : "");
-	err = plan_place_low(plan, "command line", text, size, &gpa);
+	err = plan_place_low(plan, "command line", text, size, PLAN_ALIGN, &gpa);
 	*addr = gpa;
 	return err;
 }
@@ -184,7 +184,7 @@ static enum firn_err place_modules(struct load_plan *plan, u64 end, struct multi
 		err = place_module(plan, &img->module[i].file, img->module[i].args, &end,
 				   &mods[mbi->mods_count++]);
 	if (err == FIRN_OK)
-		err = plan_place_low(plan, "module list", mods, size, &gpa);
+		err = plan_place_low(plan, "module list", mods, size, PLAN_ALIGN, &gpa);
 	if (err == FIRN_OK)
 		mbi->mods_addr = gpa;
 	return err;
@@ -204,7 +204,7 @@ static enum firn_err place_memory_map(struct load_plan *plan, struct multiboot_i
 						  .base = plan->map[i].base,
 						  .len = plan->map[i].size,
 						  .type = plan->map[i].type };
-	err = plan_place_low(plan, "memory map", map, size, &gpa);
+	err = plan_place_low(plan, "memory map", map, size, PLAN_ALIGN, &gpa);
 	mbi->mmap_length = size;
 	mbi->mmap_addr = gpa;
 	mbi->mem_lower = GUEST_LOW_RAM_END / KiB;
@@ -229,7 +229,8 @@ static enum firn_err place_info(struct load_plan *plan, u64 end)
 	if (err != FIRN_OK)
 		return err;
 	mbi->flags = MBI_MEMORY | MBI_CMDLINE | MBI_MODULES | MBI_MEMORY_MAP | MBI_LOADER_NAME;
-	return plan_place_low(plan, "multiboot information", mbi, sizeof(*mbi), &plan->boot.rbx);
+	return plan_place_low(plan, "multiboot information", mbi, sizeof(*mbi), PLAN_ALIGN,
+			      &plan->boot.rbx);
 }
 
 static enum firn_err check_flags(struct load_plan *plan, const struct multiboot_header *h)

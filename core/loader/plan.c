@@ -160,18 +160,20 @@ enum firn_err plan_place(struct load_plan *plan, struct plan_range *range,
 {
 	if (!find_place(plan, range->len, window, &range->gpa))
 		return plan_fail(plan, ERR_RANGE,
-				 "no room for %s (%llu KiB) between 0x%llx and 0x%llx: "
-				 "give the VM more memory",
+				 "no room for %s (%llu KiB) between 0x%llx and 0x%llx%s",
 				 range->what, (unsigned long long)DIV_ROUND_UP(range->len, KiB),
 				 (unsigned long long)window->min,
-				 (unsigned long long)MIN(window->max, plan_low_ram_end(plan)));
+				 (unsigned long long)MIN(window->max, plan_low_ram_end(plan)),
+				 window->max > GUEST_HIGH_RAM ? ": give the VM more memory" : "");
 	return add_range(plan, range);
 }
 
 enum firn_err plan_place_low(struct load_plan *plan, const char *what, const void *data, size_t len,
-			     u64 *gpa)
+			     u64 align, u64 *gpa)
 {
-	const struct plan_window low = { .min = PAGE_SIZE, .max = GUEST_LOW_RAM_END, .align = 16 };
+	const struct plan_window low = { .min = PAGE_SIZE,
+					 .max = GUEST_LOW_RAM_END,
+					 .align = align };
 	struct plan_range range = { .len = len, .data = data, .data_len = len };
 	enum firn_err err;
 

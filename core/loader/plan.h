@@ -8,6 +8,7 @@
 #define PLAN_MAX_RANGES 48
 #define PLAN_ROOM	(48 * KiB) /* page tables, boot parameters, strings */
 #define PLAN_MAX_MEMORY BIT(46)
+#define PLAN_ALIGN	16 /* of small tables */
 
 /* A claimed range of guest memory: data first, zeros up to len when zero_rest, else left alone. */
 struct plan_range {
@@ -52,7 +53,7 @@ enum firn_err plan_place(struct load_plan *plan, struct plan_range *range,
 			 const struct plan_window *window);
 /* Small tables and strings: anywhere in low memory, which every kernel leaves alone until it has read them. */
 enum firn_err plan_place_low(struct load_plan *plan, const char *what, const void *data, size_t len,
-			     u64 *gpa);
+			     u64 align, u64 *gpa);
 
 /* True when [gpa, gpa+len) lies in one piece of RAM of the guest. */
 bool plan_is_ram(const struct load_plan *plan, u64 gpa, u64 len);

@@ -57,7 +57,7 @@ static enum firn_err find_entry(struct load_plan *plan, const struct elf_image *
 static enum firn_err place_string(struct load_plan *plan, const char *what, const char *text,
 				  u64 *gpa)
 {
-	return plan_place_low(plan, what, text, strlen(text) + 1, gpa);
+	return plan_place_low(plan, what, text, strlen(text) + 1, PLAN_ALIGN, gpa);
 }
 
 /* At the top of low memory: the kernel grows upwards from where it was loaded. */
@@ -94,7 +94,7 @@ static enum firn_err place_modules(struct load_plan *plan, struct hvm_start_info
 	if (err != FIRN_OK || info->nr_modules == 0)
 		return err;
 	return plan_place_low(plan, "module list", list, info->nr_modules * sizeof(*list),
-			      &info->modlist_paddr);
+			      PLAN_ALIGN, &info->modlist_paddr);
 }
 
 static enum firn_err place_memory_map(struct load_plan *plan, struct hvm_start_info *info)
@@ -108,7 +108,7 @@ static enum firn_err place_memory_map(struct load_plan *plan, struct hvm_start_i
 						    .size = plan->map[i].size,
 						    .type = plan->map[i].type };
 	info->memmap_entries = plan->nr_map;
-	return plan_place_low(plan, "memory map", map, plan->nr_map * sizeof(*map),
+	return plan_place_low(plan, "memory map", map, plan->nr_map * sizeof(*map), PLAN_ALIGN,
 			      &info->memmap_paddr);
 }
 
@@ -126,7 +126,7 @@ static enum firn_err place_start_info(struct load_plan *plan)
 	info->magic = HVM_START_MAGIC;
 	info->version = HVM_START_VERSION;
 	info->rsdp_paddr = GUEST_ACPI_RSDP;
-	return plan_place_low(plan, "start info", info, sizeof(*info), &plan->boot.rbx);
+	return plan_place_low(plan, "start info", info, sizeof(*info), PLAN_ALIGN, &plan->boot.rbx);
 }
 
 enum firn_err pvh_plan(struct load_plan *plan)
