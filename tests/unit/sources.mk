@@ -12,3 +12,9 @@ test_loader_plan_SRC := $(LOADER_TEST_SRC)
 test_loader_plan_CFLAGS := -Iarch/x86
 test_loader_pvh_SRC := $(LOADER_TEST_SRC)
 test_loader_pvh_CFLAGS := -Iarch/x86
+test_elf_load_SRC := boot/efi/elf_load.c
+test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
+test_memory_map_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c
+test_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
+	boot/multiboot2/info.c
+test_pe_sections_SRC := boot/efi/pe_sections.c
