@@ -218,15 +218,16 @@ static enum firn_err claim_segment(struct load_plan *plan, const struct elf_imag
 				   u64 *end)
 {
 	struct elf_segment s = elf_segment(elf, i);
-	struct plan_range range = { .gpa = s.paddr,
-				    .len = s.memsz,
-				    .data = elf->data + s.offset,
-				    .data_len = s.filesz,
-				    .zero_rest = true };
+	struct plan_range range;
 	enum firn_err err;
 
 	if (s.type != PT_LOAD || s.memsz == 0)
 		return FIRN_OK;
+	range = (struct plan_range){ .gpa = s.paddr,
+				     .len = s.memsz,
+				     .data = elf->data + s.offset,
+				     .data_len = s.filesz,
+				     .zero_rest = true };
 	snprintf(range.what, sizeof(range.what), "ELF segment %u", i);
 	err = plan_claim(plan, &range);
 	if (err == FIRN_OK)
