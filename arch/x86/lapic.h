@@ -5,6 +5,9 @@
  *
  * Interrupts from anywhere are posted into pir (atomics) and merged into the IRR by the CPU that
  * owns the vCPU. Everything else is touched by that CPU only.
+ *
+ * The timer's input clock is the TSC: the initial count is in TSC ticks times the divide value,
+ * and CPUID 0x40000010 reports the TSC frequency as the APIC bus frequency.
  */
 #ifndef FIRN_X86_LAPIC_H
 #define FIRN_X86_LAPIC_H
@@ -68,16 +71,11 @@ struct lapic {
 	bool error_raised; /* errors has a new bit: LVT error is due, atomic */
 	u64 tsc_deadline;  /* guest TSC; 0 = disarmed */
 	struct timer timer;
-	u64 timer_start,
-		timer_period; /* host TSC; one-shot and periodic modes; period 0 = stopped */
+	u64 timer_start;   /* host TSC when the count began; one-shot and periodic modes */
+	u64 timer_period;  /* of a whole count, TSC ticks; 0 = stopped */
 	u32 timer_initial; /* initial count in force: hardware may have stored another in the page */
 	u8 timer_mode;	   /* mode in force, as in LVT timer bits 18:17 */
 };
-
-/*
- * The timer's input clock is the TSC, so the initial count is in TSC ticks times the divide value,
- * and CPUID 0x40000010 reports the TSC frequency as the APIC bus frequency.
- */
 
 /* Power-on state with this id; page was allocated by the caller. */
 void lapic_init(struct lapic *lapic, struct vcpu *vcpu, u8 *page);
