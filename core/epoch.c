@@ -43,9 +43,16 @@ static u64 oldest_seen(void)
 {
 	u64 oldest = __atomic_load_n(&epoch.current, __ATOMIC_RELAXED);
 
-	for (unsigned i = 0; i < nr_cpus(); i++)
-		if (!__atomic_load_n(&cpus[i].idle, __ATOMIC_SEQ_CST))
-			oldest = MIN(oldest, __atomic_load_n(&cpus[i].seen, __ATOMIC_ACQUIRE));
+	for (unsigned i = 0; i < nr_cpus(); i++) {
+		u64 seen;
+
+		if (__atomic_load_n(&cpus[i].idle, __ATOMIC_SEQ_CST))
+			continue;
+		/* Read once: the CPU may move on while it is compared. */
+		seen = __atomic_load_n(&cpus[i].seen, __ATOMIC_ACQUIRE);
+		if (seen < oldest)
+			oldest = seen;
+	}
 	return oldest;
 }
 
