@@ -32,4 +32,7 @@ s64 clock_wall_seconds(void); /* since 1970-01-01 UTC; 0 = unknown */
 /* The next time at which this CPU must be woken from idle (TSC); ~0ull = no need. */
 void arch_set_wakeup(u64 tsc_deadline);
 
+/* Sleeps until an interrupt or a kick, atomically against one just before. Interrupts off around it. */
+void arch_idle(void);
+
 #endif

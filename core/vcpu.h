@@ -6,30 +6,39 @@
 #include "arch_vcpu.h"
 #include "core/types.h"
 #include "core/vm.h"
+#include "core/work.h"
 
 enum vcpu_state {
-	VCPU_WAIT_SIPI, /* after reset/INIT of an application processor */
+	VCPU_WAIT_SIPI, /* after reset or INIT of an application processor */
 	VCPU_RUNNABLE,
-	VCPU_HALTED, /* HLT: runs again when an interrupt or another event is pending */
+	VCPU_HALTED,  /* HLT: runs again when an interrupt or another event is pending */
 	VCPU_STOPPED, /* its VM does not run */
+	VCPU_STATES,
 };
+extern const char *const vcpu_state_name[VCPU_STATES];
 
 /* Asynchronous events, owned by atomics: reading or writing registers can't lose them. */
 #define VCPU_EVENT_NMI	BIT(0)
 #define VCPU_EVENT_INIT BIT(1)
 #define VCPU_EVENT_SIPI BIT(2) /* vector in sipi_vector, stored before the bit is set */
 #define VCPU_EVENT_STOP BIT(3) /* leave the guest: pause, reset, stop of the VM */
+/* Those that vcpu_service() handles outside of the guest. */
+#define VCPU_EVENTS_STOPPING (VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_EVENT_STOP)
 
 struct vcpu {
 	struct vm *vm;
 	unsigned id;
-	unsigned cpu;	/* the physical CPU that runs it */
-	u32 state;	/* enum vcpu_state; written by its CPU only */
-	u32 events;	/* VCPU_EVENT_*, atomic */
-	u8 sipi_vector; /* atomic */
-	bool queued;	/* on its CPU's run queue */
-	struct vcpu *next; /* run queue */
-	u64 run_tsc;	   /* time spent in the guest, TSC ticks */
+	unsigned cpu;		/* the physical CPU that runs it */
+	u32 state;		/* enum vcpu_state; written by its CPU only */
+	u32 resume_state;	/* state to go on with after a pause */
+	u32 events;		/* VCPU_EVENT_*, atomic */
+	u8 sipi_vector;		/* atomic */
+	bool from_start;	/* the next start resets registers first */
+	bool queued;		/* on its CPU's run queue */
+	struct vcpu *next;	/* run queue */
+	struct work wake_work;	/* vcpu_notify() from another CPU */
+	struct work start_work; /* on its CPU: begin or go on */
+	u64 run_tsc;		/* time spent in the guest, TSC ticks */
 	struct arch_vcpu arch;
 };
 
@@ -37,5 +46,33 @@ struct vcpu {
 void vcpu_post_event(struct vcpu *vcpu, u32 events);
 /* Something it may wait for happened (interrupt posted): wake or kick. Any CPU. */
 void vcpu_notify(struct vcpu *vcpu);
+
+/* First thing for a new vCPU: its place and its work items. Boot CPU. */
+void vcpu_setup(struct vcpu *vcpu, struct vm *vm, unsigned id, unsigned cpu);
+
+/* INIT, SIPI and STOP, between two runs. On its CPU. */
+void vcpu_service(struct vcpu *vcpu);
+
+/*
+ * Provided by arch/. On the vCPU's CPU, outside of the guest.
+ */
+enum vcpu_stop { VCPU_STOP_PREEMPTED, VCPU_STOP_HALTED, VCPU_STOP_EVENT };
+/* Runs the guest until it halts, its slice ends (TSC), work is posted, or an event wants it out. */
+enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end);
+/* Would HLT end now? */
+bool vcpu_can_wake(struct vcpu *vcpu);
+/* Power-on state; boot: what the boot vCPU starts with, NULL for the others. */
+void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot);
+void arch_vcpu_init(struct vcpu *vcpu); /* INIT signal */
+void arch_vcpu_sipi(struct vcpu *vcpu, u8 vector);
+void arch_vcpu_resumed(struct vcpu *vcpu); /* after a pause */
+/* Everything this CPU holds of the vCPU goes back to memory; it may move or end now. */
+void arch_vcpu_unload(struct vcpu *vcpu);
+/* On any CPU, VM not running. */
+enum firn_err arch_vcpu_create(struct vcpu *vcpu);
+void arch_vcpu_destroy(struct vcpu *vcpu); /* also after a failed create */
+enum firn_err arch_vm_create(struct vm *vm);
+void arch_vm_destroy(struct vm *vm); /* also after a failed create */
+void arch_vm_reset(struct vm *vm); /* VM-wide state, before its vCPUs start */
 
 #endif

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* A virtual machine: memory, buses, vCPUs, devices. */
+/* A virtual machine: memory, buses, vCPUs, devices, and its life. */
 #ifndef FIRN_CORE_VM_H
 #define FIRN_CORE_VM_H
 
 #include "arch_vm.h"
 #include "core/config.h"
 #include "core/iobus.h"
+#include "core/loader.h"
 #include "core/memslot.h"
+#include "core/work.h"
 
 struct vcpu;
 struct vm_console;
+struct vdevs;
 
 #define VM_MAX_VCPUS CONFIG_MAX_VCPUS
 
@@ -18,13 +21,22 @@ enum vm_state {
 	VM_RUNNING,
 	VM_PAUSED,  /* by the console */
 	VM_CRASHED, /* the guest broke a rule; state kept for inspection */
+	VM_STATES,
 };
+extern const char *const vm_state_name[VM_STATES];
+
+/* Ways out of VM_RUNNING, by rising priority: a later request never weakens an earlier one. */
+enum vm_transition { VM_NO_TRANSITION, VM_PAUSE, VM_RESET, VM_STOP, VM_CRASH };
 
 struct vm {
 	unsigned id; /* index in the table of VMs */
 	const struct vm_config *config;
-	u32 state; /* enum vm_state, atomic */
-	char crash_reason[128];
+	u32 state;	/* enum vm_state; written on the boot CPU */
+	u32 transition; /* enum vm_transition, atomic */
+	u32 active_vcpus; /* atomic: vCPUs that have not stopped yet */
+	char reason[128]; /* of the last transition */
+	bool reported;	  /* the guest wrote an exit status */
+	u8 exit_status;
 
 	struct memslots memory;
 	struct backing backing[MEMSLOT_MAX];
@@ -32,6 +44,8 @@ struct vm {
 
 	unsigned nr_vcpus;
 	struct vcpu *vcpu[VM_MAX_VCPUS];
+	struct boot_state boot; /* of the last start, for its boot vCPU */
+	struct work transition_work;
 
 	struct vm_console *console; /* where its UART's bytes go, core/console.h */
 	struct vdevs *vdevs;	    /* its devices, core/vdev/vdevs.h */
@@ -40,17 +54,39 @@ struct vm {
 
 /*
  * Bad guest behaviour ends here: the VM stops, its state is kept, the host goes on. Callable from
- * exit handlers and devices on the CPU that runs the vCPU.
+ * exit handlers and devices on a CPU that runs a vCPU of it.
  */
 void vm_crash(struct vm *vm, const char *fmt, ...) __printf(2, 3);
 
-/* The guest asked for it (ACPI, 0xCF9, debug exit, triple fault). From device/exit context. */
+/* The guest asked for it (ACPI, 0xCF9, debug exit). From device and exit context, any CPU. */
 void vm_request_reset(struct vm *vm, const char *why);
 void vm_request_stop(struct vm *vm, const char *why);
+/* Reset or stop, as its configuration says. */
+void vm_triple_fault(struct vm *vm);
 /* Debug exit port: remembers the status that the machine reports when Firn shuts down. */
 void vm_report_exit_status(struct vm *vm, u8 status);
 
 /* Drives an interrupt line of the VM's IOAPIC (pin = GSI, 0..23). Any CPU. arch/x86/ioapic.c */
 void vm_set_irq(struct vm *vm, unsigned gsi, bool level);
+
+/*
+ * The rest is for the boot CPU only.
+ */
+
+/* Makes a stopped VM with its memory and devices. The error text says what failed. */
+enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct load_error *err);
+/* Loads the guest's files and lets it run from the start. ERR_STATE unless stopped or crashed. */
+enum firn_err vm_start(struct vm *vm, struct load_error *err);
+/* These complete later, on the boot CPU, when every vCPU has stopped. ERR_STATE if not running. */
+enum firn_err vm_pause(struct vm *vm);
+enum firn_err vm_resume(struct vm *vm); /* ERR_STATE unless paused; at once */
+enum firn_err vm_reset(struct vm *vm);	/* running, paused, or crashed */
+enum firn_err vm_stop(struct vm *vm);
+
+unsigned vm_count(void);
+struct vm *vm_by_id(unsigned id); /* NULL = none */
+struct vm *vm_by_name(const char *name);
+/* Called after each completed transition; one listener (core/machine.c). */
+extern void (*vm_transition_hook)(struct vm *vm, enum vm_transition done);
 
 #endif

@@ -76,7 +76,6 @@ void virt_predictor_barrier(void);
 
 /* Guest paging or CPUID-dependent state changed: drop cached guest translations. */
 void virt_flush_guest_tlb(struct vcpu *vcpu);
-/* MSRs the guest may touch without an exit are decided here by CPUID image; called at VM creation. */
 void virt_update_apic_mode(struct vcpu *vcpu); /* APIC_BASE changed: xAPIC, x2APIC, disabled */
 
 /* CPU life, on the CPU itself. */
@@ -92,9 +91,26 @@ enum firn_err virt_vcpu_create(struct vcpu *vcpu); /* on the CPU that will run i
 void virt_vcpu_destroy(struct vcpu *vcpu);
 void virt_vcpu_reset(struct vcpu *vcpu); /* power-on state, SDM 3A 9.1.1 */
 
-enum virt_stop { VIRT_PREEMPTED, VIRT_HALTED, VIRT_STOP }; /* why virt_run came back */
-/* Runs the guest until it halts, its slice ends (TSC), an event wants the CPU, or its VM stops. */
-enum virt_stop virt_run(struct vcpu *vcpu, u64 slice_end);
+/* Runs the guest until it halts, its slice ends (TSC), work is posted, or an event wants it out. */
+enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end);
+
+/*
+ * A vCPU's state stays in its CPU's registers until another vCPU runs there. load makes it
+ * resident; sync copies it to vcpu->arch for inspection; reload the other way after changes;
+ * unload ends it, the VMCS is clear afterwards and the vCPU may go to another CPU.
+ */
+void virt_vcpu_load(struct vcpu *vcpu);
+void virt_vcpu_sync(struct vcpu *vcpu);
+void virt_vcpu_reload(struct vcpu *vcpu);
+void virt_vcpu_unload(struct vcpu *vcpu);
+
+/* An exception or interrupt waits for the next entry. */
+bool virt_event_queued(struct vcpu *vcpu);
+/* The instruction that was executed for the guest ends with a single-step trap. */
+void virt_single_step_trap(struct vcpu *vcpu);
+
+/* Why virtualization is on or not on a CPU, for people. Any CPU. */
+const char *virt_cpu_status(unsigned cpu);
 
 /* All exit reasons of this vendor: name or NULL. For exits, top, trace. */
 const char *virt_exit_name(unsigned reason);

@@ -26,8 +26,8 @@ static inline u16 vmx_vpid(const struct vcpu *vcpu)
 bool vmx_enter(u64 gpr[NR_GPRS], u64 *host_rsp, bool launched);
 extern char vmx_exit_point[];
 
-/* vcpu.c: makes the vCPU's state resident on this CPU (VMCS, MSRs, FPU, debug registers). */
-void vmx_vcpu_load(struct vcpu *vcpu);
+/* apic_mode.c */
+enum firn_err vmx_map_apic_page(struct vm *vm);
 /* vmcs_setup.c */
 void vmx_write_host_state(void);
 void vmx_write_controls(struct vcpu *vcpu);

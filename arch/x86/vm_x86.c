@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* What core/ asks of x86 for VMs and vCPUs: puts CPUID, LAPIC, MSRs and the vendor's part together. */
+#include "arch/x86/cpu.h"
+#include "arch/x86/guest_msr.h"
+#include "arch/x86/pvclock.h"
+#include "arch/x86/virt.h"
+#include "arch/x86/x86.h"
+#include "core/arch.h"
+#include "core/pmem.h"
+
+static void read_cpuid(u32 leaf, u32 subleaf, u32 out[4])
+{
+	struct cpuid_regs r = cpuid(leaf, subleaf);
+
+	out[0] = r.eax;
+	out[1] = r.ebx;
+	out[2] = r.ecx;
+	out[3] = r.edx;
+}
+
+enum firn_err arch_vm_create(struct vm *vm)
+{
+	cpuid_image_build(&vm->arch.cpuid, read_cpuid, vm->config->cpus, clock_tsc_khz());
+	return virt_vm_create(vm);
+}
+
+void arch_vm_destroy(struct vm *vm)
+{
+	virt_vm_destroy(vm);
+}
+
+/* The guest's TSC and its clocks start at 0. */
+void arch_vm_reset(struct vm *vm)
+{
+	u64 now = clock_tsc();
+
+	vm->arch.tsc_offset = -(s64)now;
+	vm->arch.clock_base_tsc = now;
+	vm->arch.wall_clock_gpa = 0;
+}
+
+enum firn_err arch_vcpu_create(struct vcpu *vcpu)
+{
+	u8 *page = pmem_alloc_page(PMEM_VMX);
+	enum firn_err err;
+
+	if (!page)
+		return ERR_NOMEM;
+	err = virt_vcpu_create(vcpu);
+	if (err != FIRN_OK) {
+		pmem_free_page(page, PMEM_VMX);
+		return err;
+	}
+	lapic_init(&vcpu->arch.lapic, vcpu, page);
+	return FIRN_OK;
+}
+
+void arch_vcpu_destroy(struct vcpu *vcpu)
+{
+	if (!vcpu->arch.lapic.page)
+		return;
+	virt_vcpu_destroy(vcpu);
+	pmem_free_page(vcpu->arch.lapic.page, PMEM_VMX);
+	vcpu->arch.lapic.page = NULL;
+}
+
+/* Flat segments as the boot protocols ask for (Linux boot protocol 1.15, multiboot 3.2). */
+static void set_flat_segments(struct vcpu *vcpu, const struct boot_state *boot)
+{
+	const u32 code_mode = boot->mode == BOOT_LONG ? SEG_AR_L : SEG_AR_DB;
+	const struct x86_seg code = { boot->code_selector, 0x9b | SEG_AR_G | code_mode, ~0u, 0 };
+	const struct x86_seg data = { boot->data_selector, 0x93 | SEG_AR_G | SEG_AR_DB, ~0u, 0 };
+
+	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
+		virt_set_seg(vcpu, seg, seg == SEG_CS ? &code : &data);
+}
+
+static void set_boot_state(struct vcpu *vcpu, const struct boot_state *boot)
+{
+	u64 cr0 = CR0_PE | CR0_ET;
+
+	if (boot->mode == BOOT_LONG) {
+		cr0 |= CR0_PG;
+		virt_set(vcpu, VREG_CR3, boot->cr3);
+		virt_set(vcpu, VREG_CR4, CR4_PAE);
+		virt_set(vcpu, VREG_EFER, EFER_LME | EFER_LMA);
+	}
+	virt_set(vcpu, VREG_CR0, cr0);
+	virt_set(vcpu, VREG_GDTR_BASE, boot->gdt_base);
+	virt_set(vcpu, VREG_GDTR_LIMIT, boot->gdt_limit);
+	set_flat_segments(vcpu, boot);
+	virt_set(vcpu, VREG_RIP, boot->rip);
+	vcpu->arch.gpr[REG_RAX] = boot->rax;
+	vcpu->arch.gpr[REG_RBX] = boot->rbx;
+	vcpu->arch.gpr[REG_RSI] = boot->rsi;
+}
+
+void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)
+{
+	virt_vcpu_load(vcpu);
+	lapic_reset(&vcpu->arch.lapic, false);
+	virt_vcpu_reset(vcpu);
+	guest_msr_reset(vcpu, false);
+	guest_msr_firmware_setup(vcpu);
+	if (boot)
+		set_boot_state(vcpu, boot);
+	virt_vcpu_reload(vcpu);
+}
+
+void arch_vcpu_init(struct vcpu *vcpu)
+{
+	virt_vcpu_load(vcpu);
+	lapic_reset(&vcpu->arch.lapic, true);
+	virt_vcpu_reset(vcpu);
+	guest_msr_reset(vcpu, true);
+	virt_vcpu_reload(vcpu);
+}
+
+/* SDM 3A 8.4.4.1: the processor starts in real mode at vector << 12. */
+void arch_vcpu_sipi(struct vcpu *vcpu, u8 vector)
+{
+	const struct x86_seg code = { (u16)(vector << 8), 0x9b, 0xffff, (u64)vector << 12 };
+
+	virt_vcpu_load(vcpu);
+	virt_set_seg(vcpu, SEG_CS, &code);
+	virt_set(vcpu, VREG_RIP, 0);
+}
+
+void arch_vcpu_resumed(struct vcpu *vcpu)
+{
+	pvclock_set_guest_stopped(vcpu);
+	if (lapic_get_tsc_deadline(&vcpu->arch.lapic))
+		lapic_tsc_changed(&vcpu->arch.lapic);
+}
+
+void arch_vcpu_unload(struct vcpu *vcpu)
+{
+	virt_vcpu_unload(vcpu);
+}
+
+bool vcpu_can_wake(struct vcpu *vcpu)
+{
+	return lapic_has_work(&vcpu->arch.lapic) || virt_event_queued(vcpu) ||
+	       (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI);
+}
+
+enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end)
+{
+	return virt_run(vcpu, slice_end);
+}
+
+void arch_idle(void)
+{
+	irq_wait();
+}

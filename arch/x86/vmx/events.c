@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Events for the guest: exceptions, NMIs and interrupts at the next VM entry (SDM 3C 26.6, 24.8.3). */
+#include <vmx_hw.h>
+
+#include "arch/x86/vmx/vmx.h"
+
+enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
+
+/* SDM 3A table 6-5 */
+static enum fault_class class_of(unsigned vector)
+{
+	switch (vector) {
+	case VECTOR_DE:
+	case VECTOR_TS:
+	case VECTOR_NP:
+	case VECTOR_SS:
+	case VECTOR_GP:
+	case VECTOR_CP:
+		return CONTRIBUTORY;
+	case VECTOR_PF:
+		return PAGE_FAULT;
+	case VECTOR_DF:
+		return DOUBLE_FAULT;
+	default:
+		return BENIGN;
+	}
+}
+
+static void queue(struct vcpu *vcpu, u32 info, u32 error)
+{
+	vcpu->arch.vmx.queued_info = info | INTR_INFO_VALID;
+	vcpu->arch.vmx.queued_error = error;
+	vcpu->arch.vmx.queued_length = 0;
+}
+
+/* Real mode pushes no error codes (SDM 3C 24.8.3). */
+static bool pushes_error(struct vcpu *vcpu, unsigned vector)
+{
+	return (VECTORS_WITH_ERROR_CODE & BIT(vector)) && (virt_get(vcpu, VREG_CR0) & CR0_PE);
+}
+
+void virt_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
+{
+	u32 first = vcpu->arch.vmx.queued_info, info;
+
+	if ((first & INTR_INFO_VALID) && (first & INTR_INFO_TYPE) == INTR_TYPE_HW_EXCEPTION) {
+		enum fault_class a = class_of(first & INTR_INFO_VECTOR), b = class_of(vector);
+
+		if (a == DOUBLE_FAULT && b != BENIGN) {
+			vcpu->arch.vmx.queued_info = 0;
+			vm_triple_fault(vcpu->vm);
+			return;
+		}
+		if ((a == CONTRIBUTORY && b == CONTRIBUTORY) ||
+		    (a == PAGE_FAULT && (b == CONTRIBUTORY || b == PAGE_FAULT))) {
+			vector = VECTOR_DF;
+			error = 0;
+		}
+	}
+	if (vector == VECTOR_PF)
+		write_cr2(vcpu->arch.cr2);
+	info = vector | INTR_TYPE_HW_EXCEPTION;
+	if (pushes_error(vcpu, vector))
+		info |= INTR_INFO_ERROR_CODE;
+	queue(vcpu, info, error);
+}
+
+void virt_single_step_trap(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+/* An event whose delivery was interrupted by the exit must be delivered again (SDM 3C 27.2.4). */
+void vmx_requeue_vectoring(struct vcpu *vcpu)
+{
+	u32 info = (u32)vmread(IDT_VECTORING_INFO);
+
+	if (likely(!(info & INTR_INFO_VALID)))
+		return;
+	queue(vcpu, info & ~INTR_INFO_NMI_UNBLOCKED, (u32)vmread(IDT_VECTORING_ERROR_CODE));
+	if ((info & INTR_INFO_TYPE) >= INTR_TYPE_SW_INTERRUPT)
+		vcpu->arch.vmx.queued_length = (u32)vmread(EXIT_INSTRUCTION_LENGTH);
+	if ((info & INTR_INFO_TYPE) == INTR_TYPE_NMI)
+		vmwrite(GUEST_INTERRUPTIBILITY,
+			vmread(GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
+}
+
+static void write_queued(struct vmx_vcpu *v)
+{
+	if (v->queued_info & INTR_INFO_ERROR_CODE)
+		vmwrite(ENTRY_EXCEPTION_ERROR_CODE, v->queued_error);
+	if ((v->queued_info & INTR_INFO_TYPE) >= INTR_TYPE_SW_INTERRUPT)
+		vmwrite(ENTRY_INSTRUCTION_LENGTH, v->queued_length);
+	vmwrite(ENTRY_INTERRUPTION_INFO, v->queued_info);
+	v->queued_info = 0;
+}
+
+static bool interrupts_open(void)
+{
+	return (vmread(GUEST_RFLAGS) & RFLAGS_IF) &&
+	       !(vmread(GUEST_INTERRUPTIBILITY) &
+		 (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+}
+
+static bool nmi_open(void)
+{
+	return !(vmread(GUEST_INTERRUPTIBILITY) &
+		 (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI));
+}
+
+/* RVI and SVI follow the page (SDM 3C 29.1.1); hardware evaluates them at entry. */
+void vmx_update_interrupt_status(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->arch.vmx;
+	int irr = lapic_highest_irr(&vcpu->arch.lapic), isr = lapic_highest_isr(&vcpu->arch.lapic);
+
+	v->interrupt_status = (u16)((irr < 0 ? 0 : irr) | (isr < 0 ? 0 : isr) << 8);
+	vmwrite(GUEST_INTERRUPT_STATUS, v->interrupt_status);
+}
+
+/* Level-triggered vectors must exit at EOI, so that the IOAPIC hears of it. */
+static void update_eoi_exits(struct vcpu *vcpu)
+{
+	u32 generation = __atomic_load_n(&vcpu->vm->arch.ioapic.generation, __ATOMIC_ACQUIRE);
+	u64 bitmap[4];
+
+	if (likely(generation == vcpu->arch.vmx.ioapic_generation))
+		return;
+	vcpu->arch.vmx.ioapic_generation = generation;
+	lapic_eoi_exit_bitmap(vcpu->vm, bitmap);
+	for (unsigned i = 0; i < ARRAY_SIZE(bitmap); i++)
+		vmwrite((enum vmcs_field)(EOI_EXIT_BITMAP0 + 2 * i), bitmap[i]);
+}
+
+static void prepare_virtual_delivery(struct vcpu *vcpu)
+{
+	update_eoi_exits(vcpu);
+	if (unlikely(lapic_sync_pir(&vcpu->arch.lapic)))
+		vmx_update_interrupt_status(vcpu);
+}
+
+/* Without virtual-interrupt delivery: inject one, and come back for the next through the window. */
+static void prepare_interrupt(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->arch.vmx;
+	int vector;
+
+	lapic_sync_pir(&vcpu->arch.lapic);
+	vector = lapic_pending(&vcpu->arch.lapic);
+	if (vector >= 0 && !(v->queued_info & INTR_INFO_VALID) && interrupts_open()) {
+		lapic_accept(&vcpu->arch.lapic, (u8)vector);
+		queue(vcpu, (u32)vector | INTR_TYPE_EXTERNAL, 0);
+		vector = lapic_pending(&vcpu->arch.lapic);
+	}
+	vmx_set_proc_controls(vcpu, vector >= 0 ? PROC_INTERRUPT_WINDOW : 0,
+			      vector >= 0 ? 0 : PROC_INTERRUPT_WINDOW);
+}
+
+static void prepare_nmi(struct vcpu *vcpu)
+{
+	bool inject = !(vcpu->arch.vmx.queued_info & INTR_INFO_VALID) && nmi_open();
+
+	if (inject) {
+		__atomic_and_fetch(&vcpu->events, ~(u32)VCPU_EVENT_NMI, __ATOMIC_ACQ_REL);
+		queue(vcpu, VECTOR_NMI | INTR_TYPE_NMI, 0);
+	}
+	vmx_set_proc_controls(vcpu, inject ? 0 : PROC_NMI_WINDOW, inject ? PROC_NMI_WINDOW : 0);
+}
+
+void vmx_prepare_events(struct vcpu *vcpu)
+{
+	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI))
+		prepare_nmi(vcpu);
+	if (vmx_apicv)
+		prepare_virtual_delivery(vcpu);
+	else
+		prepare_interrupt(vcpu);
+	if (vcpu->arch.vmx.queued_info & INTR_INFO_VALID)
+		write_queued(&vcpu->arch.vmx);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* VM exits: the table, the dispatch and the handlers that decode VMX's exit information. */
+#include "arch/x86/vmx/exits.h"
+
+#include <vmx_hw.h>
+
+#include "arch/x86/emulate.h"
+#include "arch/x86/guest_cr.h"
+#include "arch/x86/guest_msr.h"
+#include "arch/x86/guest_xstate.h"
+#include "arch/x86/hypercall.h"
+#include "arch/x86/vmx/vmx.h"
+
+/* Exit qualification of control-register accesses, SDM 3C table 27-3 */
+#define CR_NUMBER(q)	 ((q)&0xf)
+#define CR_ACCESS(q)	 (((q) >> 4) & 3)
+#define CR_GPR(q)	 (((q) >> 8) & 0xf)
+#define CR_LMSW_VALUE(q) ((u16)((q) >> 16))
+enum { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
+
+/* Exit qualification of I/O instructions, SDM 3C table 27-5 */
+#define IO_WIDTH(q) ((unsigned)((q)&7) + 1)
+#define IO_IN	    BIT(3)
+#define IO_STRING   BIT(4)
+#define IO_PORT(q)  ((u16)((q) >> 16))
+
+#define APIC_OFFSET(q) ((u32)((q)&0xfff))
+#define DR7_GD	       BIT(13)
+#define DR6_B_BITS     0xfull
+#define DR6_CAUSES     (DR6_B_BITS | BIT(13) | BIT(14))
+
+static bool in_64bit_code(void)
+{
+	return (vmread(GUEST_EFER) & EFER_LMA) &&
+	       (vmread((enum vmcs_field)(GUEST_ES_ACCESS_RIGHTS + 2 * SEG_CS)) & SEG_AR_L);
+}
+
+static void exit_ignored(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+static void exit_skip(struct vcpu *vcpu)
+{
+	virt_skip(vcpu);
+}
+
+static void exit_ud(struct vcpu *vcpu)
+{
+	virt_inject_ud(vcpu);
+}
+
+static void exit_gp(struct vcpu *vcpu)
+{
+	virt_inject_gp(vcpu);
+}
+
+/* DR6 is not updated by an intercepted #DB, and DR7.GD not cleared (SDM 3C 27.1). */
+static void complete_debug_exception(void)
+{
+	u64 causes = vmread(EXIT_QUALIFICATION) & DR6_CAUSES, dr6;
+
+	__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
+	dr6 = (dr6 & ~DR6_B_BITS) | causes;
+	__asm__ volatile("mov %0, %%dr6" : : "r"(dr6));
+	vmwrite(GUEST_DR7, vmread(GUEST_DR7) & ~DR7_GD);
+	/* SDM 3C 26.3.1.5: with TF and blocking by STI or MOV SS, BS must be pending. */
+	if ((vmread(GUEST_RFLAGS) & RFLAGS_TF) &&
+	    (vmread(GUEST_INTERRUPTIBILITY) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+		vmwrite(GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
+}
+
+/* #DB and #AC are the guest's own: delivered as they came. */
+static void reflect_exception(struct vcpu *vcpu, u32 info)
+{
+	struct vmx_vcpu *v = &vcpu->arch.vmx;
+
+	if ((info & INTR_INFO_VECTOR) == VECTOR_DB)
+		complete_debug_exception();
+	if ((info & INTR_INFO_TYPE) == INTR_TYPE_HW_EXCEPTION) {
+		virt_inject(vcpu, info & INTR_INFO_VECTOR,
+			    info & INTR_INFO_ERROR_CODE ? vmread(EXIT_INTERRUPTION_ERROR_CODE) : 0);
+		return;
+	}
+	v->queued_info = info & ~INTR_INFO_NMI_UNBLOCKED;
+	v->queued_length = (u32)vmread(EXIT_INSTRUCTION_LENGTH);
+}
+
+static void exit_exception(struct vcpu *vcpu)
+{
+	u32 info = (u32)vmread(EXIT_INTERRUPTION_INFO);
+
+	if ((info & INTR_INFO_TYPE) == INTR_TYPE_NMI) {
+		nmi_dispatch();
+		return;
+	}
+	/* The exception hit an IRET that had already unblocked NMIs (SDM 3C 27.2.3). */
+	if (info & INTR_INFO_NMI_UNBLOCKED)
+		vmwrite(GUEST_INTERRUPTIBILITY,
+			vmread(GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
+	if ((info & INTR_INFO_VECTOR) == VECTOR_MC)
+		__asm__ volatile("int $18" : : : "memory");
+	else
+		reflect_exception(vcpu, info);
+}
+
+static void exit_external_interrupt(struct vcpu *vcpu)
+{
+	u32 info = (u32)vmread(EXIT_INTERRUPTION_INFO);
+
+	(void)vcpu;
+	if (info & INTR_INFO_VALID)
+		interrupt_dispatch(info & INTR_INFO_VECTOR);
+}
+
+static void exit_triple_fault(struct vcpu *vcpu)
+{
+	vm_triple_fault(vcpu->vm);
+}
+
+static void exit_task_switch(struct vcpu *vcpu)
+{
+	vm_crash(vcpu->vm, "hardware task switches are not supported (RIP 0x%llx)",
+		 (unsigned long long)virt_get(vcpu, VREG_RIP));
+}
+
+static void exit_cpuid(struct vcpu *vcpu)
+{
+	u64 *gpr = vcpu->arch.gpr;
+	u32 out[4];
+
+	vcpu_cpuid(vcpu, (u32)gpr[REG_RAX], (u32)gpr[REG_RCX], out);
+	gpr[REG_RAX] = out[0];
+	gpr[REG_RBX] = out[1];
+	gpr[REG_RCX] = out[2];
+	gpr[REG_RDX] = out[3];
+	virt_skip(vcpu);
+}
+
+static void exit_hlt(struct vcpu *vcpu)
+{
+	virt_skip(vcpu);
+	vcpu->state = VCPU_HALTED;
+}
+
+static void exit_vmcall(struct vcpu *vcpu)
+{
+	guest_hypercall(vcpu);
+	virt_skip(vcpu);
+}
+
+static void mov_to_cr(struct vcpu *vcpu, u64 qual)
+{
+	u64 value = vcpu_gpr(vcpu, CR_GPR(qual));
+
+	if (guest_cr_write(vcpu, CR_NUMBER(qual), in_64bit_code() ? value : (u32)value))
+		virt_skip(vcpu);
+	else
+		virt_inject_gp(vcpu);
+}
+
+static void exit_cr(struct vcpu *vcpu)
+{
+	u64 qual = vmread(EXIT_QUALIFICATION);
+
+	switch (CR_ACCESS(qual)) {
+	case CR_MOV_TO:
+		mov_to_cr(vcpu, qual);
+		return;
+	case CR_MOV_FROM:
+		vcpu_set_gpr(vcpu, CR_GPR(qual), guest_cr_read(vcpu, CR_NUMBER(qual)));
+		break;
+	case CR_CLTS:
+		guest_clts(vcpu);
+		break;
+	case CR_LMSW:
+		if (!guest_lmsw(vcpu, CR_LMSW_VALUE(qual))) {
+			virt_inject_gp(vcpu);
+			return;
+		}
+		break;
+	}
+	virt_skip(vcpu);
+}
+
+static void port_in(struct vcpu *vcpu, u16 port, unsigned width)
+{
+	u64 value, *rax = &vcpu->arch.gpr[REG_RAX];
+
+	iobus_read(&vcpu->vm->pio, port, width, &value);
+	if (width == 4)
+		*rax = (u32)value;
+	else if (width == 2)
+		*rax = (*rax & ~0xffffull) | (u16)value;
+	else
+		*rax = (*rax & ~0xffull) | (u8)value;
+}
+
+static void exit_io(struct vcpu *vcpu)
+{
+	u64 qual = vmread(EXIT_QUALIFICATION);
+	unsigned width = IO_WIDTH(qual);
+
+	if (qual & IO_STRING) {
+		vcpu_emulate_io_string(vcpu);
+		return;
+	}
+	if (qual & IO_IN)
+		port_in(vcpu, IO_PORT(qual), width);
+	else
+		iobus_write(&vcpu->vm->pio, IO_PORT(qual), width,
+			    vcpu->arch.gpr[REG_RAX] & (BIT(8 * width) - 1));
+	virt_skip(vcpu);
+}
+
+static void exit_rdmsr(struct vcpu *vcpu)
+{
+	u64 value, *gpr = vcpu->arch.gpr;
+
+	if (!guest_msr_read(vcpu, (u32)gpr[REG_RCX], &value)) {
+		virt_inject_gp(vcpu);
+		return;
+	}
+	gpr[REG_RAX] = (u32)value;
+	gpr[REG_RDX] = value >> 32;
+	virt_skip(vcpu);
+}
+
+static void exit_wrmsr(struct vcpu *vcpu)
+{
+	const u64 *gpr = vcpu->arch.gpr;
+
+	if (guest_msr_write(vcpu, (u32)gpr[REG_RCX], gpr[REG_RDX] << 32 | (u32)gpr[REG_RAX]))
+		virt_skip(vcpu);
+	else
+		virt_inject_gp(vcpu);
+}
+
+static void exit_xsetbv(struct vcpu *vcpu)
+{
+	const u64 *gpr = vcpu->arch.gpr;
+
+	if (!guest_xcr0_set(vcpu, (u32)gpr[REG_RCX], gpr[REG_RDX] << 32 | (u32)gpr[REG_RAX])) {
+		virt_inject_gp(vcpu);
+		return;
+	}
+	xsetbv(0, vcpu->arch.xcr0);
+	virt_skip(vcpu);
+}
+
+static void exit_entry_failed(struct vcpu *vcpu)
+{
+	vmx_entry_failed(vcpu);
+}
+
+/* The instruction at RIP is to blame only if no event was being delivered. */
+static void emulate_access(struct vcpu *vcpu)
+{
+	if (vmread(IDT_VECTORING_INFO) & INTR_INFO_VALID)
+		vm_crash(vcpu->vm, "event delivery needs device memory at 0x%llx",
+			 (unsigned long long)vmread(GUEST_PHYSICAL_ADDRESS));
+	else
+		vcpu_emulate(vcpu);
+}
+
+static void exit_ept_violation(struct vcpu *vcpu)
+{
+	/* An IRET that faulted had already unblocked NMIs (SDM 3C 27.2.3). */
+	if ((vmread(EXIT_QUALIFICATION) & BIT(12)) &&
+	    !(vmread(IDT_VECTORING_INFO) & INTR_INFO_VALID))
+		vmwrite(GUEST_INTERRUPTIBILITY,
+			vmread(GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
+	emulate_access(vcpu);
+}
+
+static void exit_ept_misconfig(struct vcpu *vcpu)
+{
+	vm_crash(vcpu->vm, "EPT misconfiguration at guest-physical 0x%llx",
+		 (unsigned long long)vmread(GUEST_PHYSICAL_ADDRESS));
+}
+
+/* Accesses that the virtual-APIC page can't answer: other widths, the current count. */
+static void exit_apic_access(struct vcpu *vcpu)
+{
+	emulate_access(vcpu);
+	vmx_update_interrupt_status(vcpu);
+}
+
+static void exit_apic_write(struct vcpu *vcpu)
+{
+	lapic_written(&vcpu->arch.lapic, APIC_OFFSET(vmread(EXIT_QUALIFICATION)));
+	vmx_update_interrupt_status(vcpu);
+}
+
+static void exit_eoi(struct vcpu *vcpu)
+{
+	lapic_eoi_induced(&vcpu->arch.lapic, (u8)vmread(EXIT_QUALIFICATION));
+}
+
+#define EXIT_NAME(reason, name, handler) [reason] = name,
+static const char *const exit_names[] = { VMX_EXITS(EXIT_NAME) };
+_Static_assert(ARRAY_SIZE(exit_names) <= ARRAY_SIZE(((struct arch_vcpu *)0)->exits),
+	       "a counter for every exit");
+
+const char *virt_exit_name(unsigned reason)
+{
+	return reason < ARRAY_SIZE(exit_names) ? exit_names[reason] : NULL;
+}
+
+#define EXIT_CASE(reason, name, handler) \
+	case reason:                     \
+		handler(vcpu);           \
+		return;
+
+void vmx_handle_exit(struct vcpu *vcpu)
+{
+	u32 full = (u32)vmread(EXIT_REASON), reason = full & EXIT_REASON_BASIC;
+
+	vcpu->arch.exits[reason < ARRAY_SIZE(vcpu->arch.exits) ? reason : 0]++;
+	vmx_requeue_vectoring(vcpu);
+	switch (reason) {
+		VMX_EXITS(EXIT_CASE)
+	default:
+		vm_crash(vcpu->vm, "unexpected VM exit %u (qualification 0x%llx)", reason,
+			 (unsigned long long)vmread(EXIT_QUALIFICATION));
+	}
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop that runs a vCPU: prepare, enter, handle the exit, until something else wants the CPU. */
+#include <vmx_hw.h>
+
+#include "arch/x86/vmx/caps.h"
+#include "arch/x86/vmx/vmx.h"
+#include "core/arch.h"
+#include "core/timer.h"
+#include "core/work.h"
+
+#define VMX_MISC_TIMER_SHIFT(misc) ((misc)&0x1f)
+
+/*
+ * The preemption timer ends the guest's time in time for the next host timer and the end of the
+ * slice; host timers need no LAPIC interrupt while a guest runs. Rounded up: never early.
+ */
+static void arm_preemption_timer(u64 now, u64 until)
+{
+	unsigned shift = VMX_MISC_TIMER_SHIFT(vmx_caps.misc);
+	u64 ticks = until > now ? ((until - now) >> shift) + 1 : 0;
+
+	vmwrite(PREEMPTION_TIMER, MIN(ticks, 0xffffffffull));
+}
+
+static bool may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
+{
+	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING)) {
+		*stop = VCPU_STOP_EVENT;
+		return false;
+	}
+	if (unlikely(work_pending())) {
+		*stop = VCPU_STOP_PREEMPTED;
+		return false;
+	}
+	if (unlikely(vcpu->state == VCPU_HALTED)) {
+		if (!vcpu_can_wake(vcpu)) {
+			*stop = VCPU_STOP_HALTED;
+			return false;
+		}
+		vcpu->state = VCPU_RUNNABLE;
+	}
+	return true;
+}
+
+enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end)
+{
+	struct vmx_vcpu *v = &vcpu->arch.vmx;
+	enum vcpu_stop stop = VCPU_STOP_PREEMPTED;
+
+	virt_vcpu_load(vcpu);
+	for (;;) {
+		u64 now, next;
+
+		irq_window();
+		now = rdtsc();
+		next = timer_next();
+		if (unlikely(now >= next)) {
+			timer_run(now);
+			next = timer_next();
+		}
+		if (!may_run(vcpu, &stop))
+			return stop;
+		if (unlikely(now >= slice_end))
+			return VCPU_STOP_PREEMPTED;
+		vmx_prepare_events(vcpu);
+		arm_preemption_timer(now, MIN(next, slice_end));
+		if (unlikely(!vmx_enter(vcpu->arch.gpr, &v->host_rsp, v->launched))) {
+			vmx_entry_failed(vcpu);
+			continue;
+		}
+		v->launched = true;
+		vmx_handle_exit(vcpu);
+	}
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine as a whole: VMs started at boot, shut-down when all is done. */
+#include "core/machine.h"
+
+#include "core/console.h"
+#include "core/vm.h"
+
+static const struct firn_config *config;
+static bool ending, start_failed;
+static enum machine_end wanted_end;
+
+unsigned machine_exit_status(void)
+{
+	unsigned status = start_failed;
+
+	for (unsigned i = 0; i < vm_count(); i++) {
+		const struct vm *vm = vm_by_id(i);
+
+		if (vm->state == VM_CRASHED)
+			status = MAX(status, 1u);
+		if (vm->reported)
+			status = MAX(status, (unsigned)vm->exit_status);
+	}
+	return status;
+}
+
+static bool any_vm_alive(void)
+{
+	for (unsigned i = 0; i < vm_count(); i++)
+		if (vm_by_id(i)->state == VM_RUNNING || vm_by_id(i)->state == VM_PAUSED)
+			return true;
+	return false;
+}
+
+static void end_if_idle(void)
+{
+	if (!ending || any_vm_alive())
+		return;
+	log_info("%s", wanted_end == MACHINE_REBOOT ? "rebooting" : "powering off");
+	arch_machine_end(wanted_end);
+}
+
+void machine_shutdown(enum machine_end end)
+{
+	ending = true;
+	wanted_end = end;
+	for (unsigned i = 0; i < vm_count(); i++)
+		vm_stop(vm_by_id(i));
+	end_if_idle();
+}
+
+static void vm_changed(struct vm *vm, enum vm_transition done)
+{
+	(void)vm;
+	(void)done;
+	if (ending || any_vm_alive()) {
+		end_if_idle();
+		return;
+	}
+	if (config->shutdown_when_idle)
+		machine_shutdown(MACHINE_POWER_OFF);
+	else
+		console_focus(NULL);
+}
+
+static void start_vm(const struct vm_config *vc)
+{
+	struct load_error error;
+	struct vm *vm;
+
+	if (vm_create(vc, &vm, &error) != FIRN_OK) {
+		start_failed = true;
+		log_error("firn.conf:%u: VM %s cannot be made: %s", vc->line, vc->name, error.text);
+		return;
+	}
+	if (!vc->autostart)
+		return;
+	if (vm_start(vm, &error) != FIRN_OK) {
+		start_failed = true;
+		log_error("firn.conf:%u: VM %s cannot start: %s", vc->line, vc->name, error.text);
+		return;
+	}
+	log_info("VM %s: %u vCPU%s, %llu MiB, kernel %s", vc->name, vc->cpus,
+		 vc->cpus == 1 ? "" : "s", (unsigned long long)(vc->memory / MiB), vc->kernel.name);
+}
+
+void machine_start_vms(const struct firn_config *cfg)
+{
+	config = cfg;
+	vm_transition_hook = vm_changed;
+	for (unsigned i = 0; i < cfg->nr_vms; i++)
+		start_vm(&cfg->vm[i]);
+	for (unsigned i = 0; i < vm_count(); i++)
+		if (vm_by_id(i)->state == VM_RUNNING) {
+			console_focus(vm_by_id(i));
+			return;
+		}
+	if (cfg->shutdown_when_idle && cfg->nr_vms)
+		machine_shutdown(MACHINE_POWER_OFF);
+}

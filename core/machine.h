@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine as a whole: VMs started at boot, shut-down when all is done. Boot CPU only. */
+#ifndef FIRN_CORE_MACHINE_H
+#define FIRN_CORE_MACHINE_H
+
+#include "core/config.h"
+
+/* Makes and starts the VMs of the configuration; what fails is logged and the rest goes on. */
+void machine_start_vms(const struct firn_config *config);
+
+enum machine_end { MACHINE_POWER_OFF, MACHINE_REBOOT };
+/* Stops every VM, then every CPU leaves virtualization, then the machine ends. Returns at once. */
+void machine_shutdown(enum machine_end end);
+
+/*
+ * What the image reports when it ends: the highest status a guest wrote to its debug exit port,
+ * at least 1 when a VM crashed or could not start, else 0.
+ */
+unsigned machine_exit_status(void);
+
+/* Provided by arch/: all other CPUs leave virtualization and halt, this one too; then the end. */
+void arch_machine_end(enum machine_end end) __noreturn;
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop of each CPU: work, due timers, a vCPU, else sleep. Everything runs to completion. */
+#include "core/sched.h"
+
+#include "core/arch.h"
+#include "core/epoch.h"
+#include "core/timer.h"
+#include "core/work.h"
+
+struct run_queue {
+	struct vcpu *head, **tail;
+	struct vcpu *running;
+	struct sched_stats stats;
+};
+
+static struct run_queue queues[MAX_CPUS];
+
+void (*cpu_loop_poll)(void);
+
+static struct run_queue *this_queue(void)
+{
+	return &queues[cpu_index()];
+}
+
+struct sched_stats sched_get_stats(unsigned cpu)
+{
+	return queues[cpu].stats;
+}
+
+void sched_enqueue(struct vcpu *vcpu)
+{
+	struct run_queue *q = this_queue();
+
+	if (vcpu->queued || q->running == vcpu)
+		return;
+	if (!q->head)
+		q->tail = &q->head;
+	vcpu->queued = true;
+	vcpu->next = NULL;
+	*q->tail = vcpu;
+	q->tail = &vcpu->next;
+}
+
+static struct vcpu *dequeue(struct run_queue *q)
+{
+	struct vcpu *vcpu = q->head;
+
+	if (!vcpu)
+		return NULL;
+	q->head = vcpu->next;
+	vcpu->queued = false;
+	return vcpu;
+}
+
+static void run(struct run_queue *q, struct vcpu *vcpu)
+{
+	u64 start = clock_tsc(), ran;
+	enum vcpu_stop stop;
+
+	if (vcpu->state != VCPU_RUNNABLE && vcpu->state != VCPU_HALTED)
+		return;
+	q->running = vcpu;
+	stop = arch_vcpu_run(vcpu, start + clock_ns_to_tsc(SCHED_SLICE_NS));
+	q->running = NULL;
+	ran = clock_tsc() - start;
+	vcpu->run_tsc += ran;
+	q->stats.guest_tsc += ran;
+	if (stop == VCPU_STOP_EVENT)
+		vcpu_service(vcpu);
+	else if (stop == VCPU_STOP_PREEMPTED)
+		sched_enqueue(vcpu);
+}
+
+/* Interrupts are off from the check to the sleep, so a kick in between ends the sleep. */
+static void idle(struct run_queue *q)
+{
+	u64 start = clock_tsc();
+
+	arch_set_wakeup(timer_next());
+	epoch_cpu_idle(true);
+	if (!work_pending())
+		arch_idle();
+	epoch_cpu_idle(false);
+	q->stats.idle_tsc += clock_tsc() - start;
+}
+
+void cpu_loop(void)
+{
+	struct run_queue *q = this_queue();
+
+	for (;;) {
+		struct vcpu *vcpu;
+
+		epoch_quiescent();
+		work_run();
+		timer_run(clock_tsc());
+		if (cpu_index() == 0 && cpu_loop_poll)
+			cpu_loop_poll();
+		vcpu = dequeue(q);
+		if (vcpu)
+			run(q, vcpu);
+		else
+			idle(q);
+	}
+}

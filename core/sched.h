@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop of each CPU and its run queue. */
+#ifndef FIRN_CORE_SCHED_H
+#define FIRN_CORE_SCHED_H
+
+#include "core/vcpu.h"
+
+#define SCHED_SLICE_NS (10 * 1000 * 1000)
+
+/* Puts a runnable vCPU on this CPU's queue; harmless when it is queued. On the vCPU's CPU. */
+void sched_enqueue(struct vcpu *vcpu);
+
+/* Called by the loop of the boot CPU on each pass: consoles that have no interrupt. */
+extern void (*cpu_loop_poll)(void);
+
+/* Work, timers, vCPUs, idle, for ever. Interrupts off. */
+void cpu_loop(void) __noreturn;
+
+/* TSC ticks that this CPU ran guests and idled. Any CPU. */
+struct sched_stats {
+	u64 guest_tsc, idle_tsc;
+};
+struct sched_stats sched_get_stats(unsigned cpu);
+
+#endif

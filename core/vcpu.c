@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* vCPU events: how other CPUs and devices reach a vCPU, and what its own CPU does about it. */
+#include "core/vcpu.h"
+
+#include "core/arch.h"
+#include "core/sched.h"
+
+const char *const vcpu_state_name[VCPU_STATES] = {
+	[VCPU_WAIT_SIPI] = "waiting for SIPI",
+	[VCPU_RUNNABLE] = "running",
+	[VCPU_HALTED] = "halted",
+	[VCPU_STOPPED] = "stopped",
+};
+
+/* On its CPU, not in the guest (work and timers run between entries only). */
+static void wake(struct vcpu *vcpu)
+{
+	if (vcpu->state != VCPU_STOPPED &&
+	    (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING))
+		vcpu_service(vcpu);
+	else if (vcpu->state == VCPU_HALTED && vcpu_can_wake(vcpu))
+		sched_enqueue(vcpu);
+}
+
+static void wake_work(struct work *work)
+{
+	wake(container_of(work, struct vcpu, wake_work));
+}
+
+static void start_work(struct work *work)
+{
+	struct vcpu *vcpu = container_of(work, struct vcpu, start_work);
+
+	if (vcpu->from_start) {
+		__atomic_store_n(&vcpu->events, 0, __ATOMIC_RELEASE);
+		arch_vcpu_reset(vcpu, vcpu->id == 0 ? &vcpu->vm->boot : NULL);
+		vcpu->resume_state = vcpu->id == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI;
+		vcpu->from_start = false;
+	} else {
+		arch_vcpu_resumed(vcpu);
+	}
+	vcpu->state = vcpu->resume_state;
+	vcpu_service(vcpu);
+}
+
+void vcpu_setup(struct vcpu *vcpu, struct vm *vm, unsigned id, unsigned cpu)
+{
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->cpu = cpu;
+	vcpu->state = VCPU_STOPPED;
+	vcpu->wake_work.run = wake_work;
+	vcpu->start_work.run = start_work;
+}
+
+void vcpu_notify(struct vcpu *vcpu)
+{
+	if (vcpu->cpu != cpu_index())
+		work_post(vcpu->cpu, &vcpu->wake_work);
+	else if (vcpu->state == VCPU_HALTED && vcpu_can_wake(vcpu))
+		sched_enqueue(vcpu);
+}
+
+void vcpu_post_event(struct vcpu *vcpu, u32 events)
+{
+	__atomic_or_fetch(&vcpu->events, events, __ATOMIC_RELEASE);
+	/* Also on its own CPU by work: a handler in the middle of an exit goes on undisturbed. */
+	work_post(vcpu->cpu, &vcpu->wake_work);
+}
+
+static u32 take_events(struct vcpu *vcpu, u32 mask)
+{
+	return __atomic_fetch_and(&vcpu->events, ~mask, __ATOMIC_ACQ_REL) & mask;
+}
+
+static void stop(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	vcpu->resume_state = vcpu->state;
+	vcpu->state = VCPU_STOPPED;
+	arch_vcpu_unload(vcpu);
+	if (__atomic_sub_fetch(&vm->active_vcpus, 1, __ATOMIC_ACQ_REL) == 0)
+		work_post(0, &vm->transition_work);
+}
+
+/*
+ * INIT clears an earlier SIPI (it assigns the set of pending events), so a SIPI that is seen
+ * together with INIT came after it (SDM 3A 8.4.4.1).
+ */
+void vcpu_service(struct vcpu *vcpu)
+{
+	u32 events = take_events(vcpu, VCPU_EVENT_INIT | VCPU_EVENT_SIPI);
+
+	if (events & VCPU_EVENT_INIT) {
+		arch_vcpu_init(vcpu);
+		vcpu->state = VCPU_WAIT_SIPI;
+	}
+	if ((events & VCPU_EVENT_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
+		arch_vcpu_sipi(vcpu, __atomic_load_n(&vcpu->sipi_vector, __ATOMIC_ACQUIRE));
+		vcpu->state = VCPU_RUNNABLE;
+	}
+	if (take_events(vcpu, VCPU_EVENT_STOP))
+		stop(vcpu);
+	else if (vcpu->state == VCPU_RUNNABLE || vcpu->state == VCPU_HALTED)
+		sched_enqueue(vcpu);
+}

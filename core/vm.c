@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of VMs, their making and their life. */
+#include "core/vm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arch.h"
+#include "core/console.h"
+#include "core/files.h"
+#include "core/guest_layout.h"
+#include "core/guest_memory.h"
+#include "core/log.h"
+#include "core/pmem.h"
+#include "core/vcpu.h"
+#include "core/vdev/vdevs.h"
+
+const char *const vm_state_name[VM_STATES] = {
+	[VM_STOPPED] = "stopped",
+	[VM_RUNNING] = "running",
+	[VM_PAUSED] = "paused",
+	[VM_CRASHED] = "crashed",
+};
+
+static struct vm *vms[CONFIG_MAX_VMS];
+static unsigned nr_vms;
+
+void (*vm_transition_hook)(struct vm *vm, enum vm_transition done);
+
+unsigned vm_count(void)
+{
+	return nr_vms;
+}
+
+struct vm *vm_by_id(unsigned id)
+{
+	return id < nr_vms ? vms[id] : NULL;
+}
+
+struct vm *vm_by_name(const char *name)
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (strcmp(vms[i]->config->name, name) == 0)
+			return vms[i];
+	return NULL;
+}
+
+/*
+ * Memory
+ */
+
+#define HUGE_PAGE (2 * MiB)
+
+/* One block if there is one: 1 GiB-aligned for large guests, so that few table entries map it. */
+static u64 alloc_guest_block(u64 size, u64 *got)
+{
+	u64 align = size >= GiB && pmem_largest(GiB) >= size ? GiB : HUGE_PAGE;
+	u64 largest = pmem_largest(align);
+
+	*got = size <= largest ? size : ALIGN_DOWN(largest, HUGE_PAGE);
+	return *got ? pmem_alloc(*got, align, PMEM_ANY, PMEM_GUEST) : 0;
+}
+
+static enum firn_err add_ram(struct vm *vm, u64 gpa, u64 size)
+{
+	enum firn_err err = FIRN_OK;
+
+	while (size && err == FIRN_OK) {
+		struct backing *b = &vm->backing[vm->memory.count];
+		u64 got;
+
+		if (vm->memory.count == MEMSLOT_MAX)
+			return ERR_FULL;
+		b->hpa = alloc_guest_block(size, &got);
+		if (!b->hpa)
+			return ERR_NOMEM;
+		b->size = got;
+		err = memslot_create(&vm->memory, MEMSLOT_RAM, gpa, b);
+		gpa += got;
+		size -= got;
+	}
+	return err;
+}
+
+static void free_memory(struct vm *vm)
+{
+	while (vm->memory.count)
+		memslot_delete(&vm->memory, vm->memory.slot[0].gpa);
+	for (unsigned i = 0; i < ARRAY_SIZE(vm->backing); i++) {
+		if (vm->backing[i].hpa)
+			pmem_free(vm->backing[i].hpa, vm->backing[i].size, PMEM_GUEST);
+		vm->backing[i].hpa = 0;
+	}
+}
+
+static enum firn_err make_memory(struct vm *vm)
+{
+	u64 memory = vm->config->memory;
+	enum firn_err err = add_ram(vm, 0, guest_ram_below_hole(memory));
+
+	if (err == FIRN_OK)
+		err = add_ram(vm, GUEST_HOLE_END, guest_ram_above_4g(memory));
+	return err;
+}
+
+/*
+ * Making
+ */
+
+/* vCPUs take the CPUs in turn; the boot CPU, which serves the consoles, comes last. */
+static unsigned next_cpu(void)
+{
+	static unsigned turn;
+
+	return nr_cpus() - 1 - turn++ % nr_cpus();
+}
+
+static enum firn_err make_vcpus(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->config->cpus; i++) {
+		struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
+		enum firn_err err;
+
+		if (!vcpu)
+			return ERR_NOMEM;
+		vcpu_setup(vcpu, vm, i, next_cpu());
+		vm->vcpu[i] = vcpu;
+		vm->nr_vcpus = i + 1;
+		err = arch_vcpu_create(vcpu);
+		if (err != FIRN_OK)
+			return err;
+	}
+	return FIRN_OK;
+}
+
+static enum firn_err make_devices(struct vm *vm)
+{
+	vm->console = vm_console_create(vm);
+	return vm->console ? vdevs_create(vm) : ERR_NOMEM;
+}
+
+static void complete_transition(struct work *work);
+
+/* A VM that could not be made gives everything back, but for its vCPUs' small structures' owner. */
+static void unmake(struct vm *vm)
+{
+	if (vm->vdevs)
+		vdevs_destroy(vm);
+	if (vm->console)
+		vm_console_destroy(vm->console);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		arch_vcpu_destroy(vm->vcpu[i]);
+		free(vm->vcpu[i]);
+	}
+	arch_vm_destroy(vm);
+	free_memory(vm);
+	free(vm);
+}
+
+enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct load_error *error)
+{
+	static const struct {
+		const char *what;
+		enum firn_err (*make)(struct vm *vm);
+	} steps[] = {
+		{ "memory", make_memory },
+		{ "page tables", arch_vm_create },
+		{ "vCPUs", make_vcpus },
+		{ "devices", make_devices },
+	};
+	struct vm *vm = nr_vms < CONFIG_MAX_VMS ? calloc(1, sizeof(*vm)) : NULL;
+	enum firn_err err = ERR_NOMEM;
+
+	if (!vm) {
+		snprintf(error->text, sizeof(error->text), "%s", firn_strerror(err));
+		return err;
+	}
+	vm->id = nr_vms;
+	vm->config = config;
+	vm->transition_work.run = complete_transition;
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		err = steps[i].make(vm);
+		if (err == FIRN_OK)
+			continue;
+		snprintf(error->text, sizeof(error->text), "%s: %s", steps[i].what,
+			 firn_strerror(err));
+		unmake(vm);
+		return err;
+	}
+	vms[nr_vms++] = vm;
+	*out = vm;
+	return FIRN_OK;
+}
+
+/*
+ * Starting
+ */
+
+static struct loader_file file_ref(const struct config_file_ref *ref)
+{
+	const struct loader_file *f = ref->name[0] ? files_find(ref->name) : NULL;
+
+	return f ? *f : (struct loader_file){ .name = ref->name };
+}
+
+static void collect_images(const struct vm_config *c, struct loader_images *img)
+{
+	*img = (struct loader_images){
+		.kernel = file_ref(&c->kernel),
+		.initrd = file_ref(&c->initrd),
+		.nr_modules = c->nr_modules,
+		.cmdline = c->cmdline,
+	};
+	for (unsigned i = 0; i < c->nr_modules; i++) {
+		img->module[i].file = file_ref(&c->module[i]);
+		img->module[i].args = c->module[i].args;
+	}
+}
+
+/* Nothing of an earlier guest or of the firmware may be seen by this one. */
+static enum firn_err clear_memory(struct vm *vm)
+{
+	enum firn_err err = FIRN_OK;
+
+	for (unsigned i = 0; i < vm->memory.count && err == FIRN_OK; i++)
+		err = guest_zero(&vm->memory, vm->memory.slot[i].gpa, vm->memory.slot[i].size);
+	return err;
+}
+
+static void run_vcpus(struct vm *vm, bool from_start)
+{
+	vm->active_vcpus = vm->nr_vcpus;
+	vm->state = VM_RUNNING;
+	__atomic_store_n(&vm->transition, VM_NO_TRANSITION, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		vm->vcpu[i]->from_start = from_start;
+		work_post(vm->vcpu[i]->cpu, &vm->vcpu[i]->start_work);
+	}
+}
+
+enum firn_err vm_start(struct vm *vm, struct load_error *error)
+{
+	struct loader_images img;
+	enum firn_err err;
+
+	if (vm->state == VM_RUNNING || vm->state == VM_PAUSED) {
+		snprintf(error->text, sizeof(error->text), "it is %s", vm_state_name[vm->state]);
+		return ERR_STATE;
+	}
+	collect_images(vm->config, &img);
+	err = loader_check(&img, vm->config->memory, error);
+	if (err != FIRN_OK)
+		return err;
+	err = clear_memory(vm);
+	if (err == FIRN_OK) {
+		arch_vm_reset(vm);
+		vdevs_reset(vm);
+		err = loader_load(vm, &img, &vm->boot, error);
+	}
+	if (err != FIRN_OK)
+		return err;
+	vm->reason[0] = 0;
+	run_vcpus(vm, true);
+	return FIRN_OK;
+}
+
+/*
+ * Transitions: asked for from anywhere, completed on the boot CPU when all vCPUs have stopped
+ */
+
+static bool raise_transition(struct vm *vm, enum vm_transition wanted)
+{
+	u32 seen = __atomic_load_n(&vm->transition, __ATOMIC_ACQUIRE);
+
+	while (seen < wanted)
+		if (__atomic_compare_exchange_n(&vm->transition, &seen, wanted, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
+
+static void request(struct vm *vm, enum vm_transition wanted, const char *why)
+{
+	if (!raise_transition(vm, wanted))
+		return;
+	snprintf(vm->reason, sizeof(vm->reason), "%s", why);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_post_event(vm->vcpu[i], VCPU_EVENT_STOP);
+}
+
+void vm_crash(struct vm *vm, const char *fmt, ...)
+{
+	char why[sizeof(vm->reason)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	log_error("VM %s crashed: %s", vm->config->name, why);
+	request(vm, VM_CRASH, why);
+}
+
+void vm_request_reset(struct vm *vm, const char *why)
+{
+	bool stop = vm->config->on_reboot == VM_ACTION_STOP;
+
+	request(vm, stop ? VM_STOP : VM_RESET, why);
+}
+
+void vm_request_stop(struct vm *vm, const char *why)
+{
+	request(vm, VM_STOP, why);
+}
+
+void vm_triple_fault(struct vm *vm)
+{
+	bool stop = vm->config->on_triple_fault == VM_ACTION_STOP;
+
+	request(vm, stop ? VM_STOP : VM_RESET, "triple fault");
+}
+
+void vm_report_exit_status(struct vm *vm, u8 status)
+{
+	vm->exit_status = status;
+	vm->reported = true;
+}
+
+static enum firn_err request_if(struct vm *vm, bool possible, enum vm_transition wanted)
+{
+	if (!possible)
+		return ERR_STATE;
+	if (vm->state == VM_RUNNING) {
+		request(vm, wanted, "asked for at the console");
+		return FIRN_OK;
+	}
+	vm->transition = wanted;
+	complete_transition(&vm->transition_work);
+	return FIRN_OK;
+}
+
+enum firn_err vm_pause(struct vm *vm)
+{
+	return request_if(vm, vm->state == VM_RUNNING, VM_PAUSE);
+}
+
+enum firn_err vm_stop(struct vm *vm)
+{
+	return request_if(vm, vm->state != VM_STOPPED, VM_STOP);
+}
+
+enum firn_err vm_reset(struct vm *vm)
+{
+	return request_if(vm, vm->state != VM_STOPPED, VM_RESET);
+}
+
+enum firn_err vm_resume(struct vm *vm)
+{
+	if (vm->state != VM_PAUSED)
+		return ERR_STATE;
+	run_vcpus(vm, false);
+	return FIRN_OK;
+}
+
+static void restart(struct vm *vm)
+{
+	struct load_error error;
+
+	vm->state = VM_STOPPED;
+	if (vm_start(vm, &error) != FIRN_OK)
+		log_error("VM %s cannot start again: %s", vm->config->name, error.text);
+}
+
+static void complete_transition(struct work *work)
+{
+	struct vm *vm = container_of(work, struct vm, transition_work);
+	enum vm_transition t = __atomic_load_n(&vm->transition, __ATOMIC_ACQUIRE);
+	static const struct {
+		enum vm_state state;
+		const char *done;
+	} after[] = {
+		[VM_PAUSE] = { VM_PAUSED, "paused" },
+		[VM_RESET] = { VM_STOPPED, "reset" },
+		[VM_STOP] = { VM_STOPPED, "stopped" },
+		[VM_CRASH] = { VM_CRASHED, "stopped after its crash" },
+	};
+
+	vm->state = after[t].state;
+	log_info("VM %s %s: %s", vm->config->name, after[t].done, vm->reason);
+	if (t == VM_RESET)
+		restart(vm);
+	if (vm_transition_hook)
+		vm_transition_hook(vm, t);
+}
