@@ -70,6 +70,7 @@ static void write_redirection(struct ioapic *ioapic, unsigned pin, u64 value)
 	if (!is_level(value))
 		value &= ~RTE_REMOTE_IRR;
 	*rte = value;
+	__atomic_add_fetch(&ioapic->generation, 1, __ATOMIC_RELEASE);
 	evaluate_level(ioapic, pin);
 }
 

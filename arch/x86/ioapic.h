@@ -20,6 +20,7 @@ struct ioapic {
 	u32 id;
 	u32 level; /* input lines, bit a pin */
 	u64 redirection[IOAPIC_PINS];
+	u32 generation; /* changes with the redirection table; atomic */
 	bool ready; /* stored last, with release (devices may drive pins from other CPUs) */
 };
 
