@@ -68,6 +68,25 @@ static __noreturn void enter(struct loader *l)
 	__builtin_unreachable();
 }
 
+/* Everything that needs the firmware, and that can still be given up with a message. */
+static EFI_STATUS prepare(struct loader *l)
+{
+	EFI_STATUS status = start(l);
+
+	if (!EFI_ERROR(status)) {
+		firmware_read(l);
+		status = sections_load_image(l);
+	}
+	if (!EFI_ERROR(status)) {
+		load_files(l);
+		framebuffer_read(l);
+		cpus_read(l);
+		clock_read(l);
+		status = prepare_entry(l);
+	}
+	return status;
+}
+
 EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system_table)
 {
 	struct loader l = { .handle = handle };
@@ -76,23 +95,14 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system_table)
 	InitializeLib(handle, system_table);
 	Print(L"Firn: loading\n");
 
-	status = start(&l);
-	if (!EFI_ERROR(status)) {
-		firmware_read(&l);
-		status = sections_load_image(&l);
+	status = prepare(&l);
+	if (EFI_ERROR(status)) {
+		console_wait();
+		return status;
 	}
-	if (!EFI_ERROR(status)) {
-		load_files(&l);
-		framebuffer_read(&l);
-		cpus_read(&l);
-		clock_read(&l);
-		status = prepare_entry(&l);
-	}
-	if (!EFI_ERROR(status))
-		status = memory_exit_boot_services(&l);
-	if (!EFI_ERROR(status))
-		enter(&l);
-
-	console_wait();
-	return status;
+	/* Even when this fails the firmware may have stopped its timers: no waiting for keys. */
+	status = memory_exit_boot_services(&l);
+	if (EFI_ERROR(status))
+		return status;
+	enter(&l);
 }

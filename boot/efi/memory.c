@@ -103,7 +103,7 @@ EFI_STATUS memory_exit_boot_services(struct loader *l)
 			status = BS->ExitBootServices(l->handle, map.key);
 	}
 	if (EFI_ERROR(status))
-		return status;
+		return console_fatal("ExitBootServices", "refused by the firmware", status);
 
 	if (efi_memory_map_add(l->h, map.buffer, map.size, map.descriptor_size))
 		handover_note(l->h, "EFI memory map", "malformed");

@@ -2,6 +2,9 @@
 # What each fuzz target links besides tests/fuzz/fuzz_NAME.c, alphabetically:
 #   fuzz_NAME_SRC := core/a.c core/b.c
 # Optional: fuzz_NAME_CFLAGS, fuzz_NAME_LIBS. The seed corpus is tests/fuzz/corpus/NAME/.
+fuzz_boot_image_SRC := boot/efi/elf_load.c boot/efi/pe_sections.c
 fuzz_bzimage_SRC := $(wildcard core/loader/*.c)
 fuzz_elf_SRC := $(wildcard core/loader/*.c)
 fuzz_multiboot_SRC := $(wildcard core/loader/*.c)
+fuzz_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
+	boot/multiboot2/info.c
