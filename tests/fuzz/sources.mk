@@ -4,6 +4,7 @@
 # Optional: fuzz_NAME_CFLAGS, fuzz_NAME_LIBS. The seed corpus is tests/fuzz/corpus/NAME/.
 fuzz_boot_image_SRC := boot/efi/elf_load.c boot/efi/pe_sections.c
 fuzz_bzimage_SRC := $(wildcard core/loader/*.c)
+fuzz_config_SRC := core/config.c core/config_keys.c core/config_text.c
 fuzz_elf_SRC := $(wildcard core/loader/*.c)
 fuzz_multiboot_SRC := $(wildcard core/loader/*.c)
 fuzz_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \

@@ -2,8 +2,16 @@
 # What each unit test links besides tests/unit/test_NAME.c, alphabetically:
 #   test_NAME_SRC := core/a.c core/b.c
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
+test_config_SRC := core/config.c core/config_keys.c core/config_text.c
 test_elf_load_SRC := boot/efi/elf_load.c
+test_epoch_SRC := arch/fake/fake.c
+test_err_SRC := core/err.c
+test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
 test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
+test_iobus_LIBS := -Wl,--wrap=malloc,--wrap=free
+test_iobus_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
+test_iobus_threads_SAN := thread
+test_iobus_threads_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
 LOADER_TEST_SRC := tests/unit/loader_fixture.c $(wildcard core/loader/*.c) core/loader_load.c \
 	core/guest_memory.c core/memslot.c core/err.c arch/fake/fake.c
 test_loader_linux_SRC := $(LOADER_TEST_SRC)
@@ -14,7 +22,15 @@ test_loader_plan_SRC := $(LOADER_TEST_SRC)
 test_loader_plan_CFLAGS := -Iarch/x86
 test_loader_pvh_SRC := $(LOADER_TEST_SRC)
 test_loader_pvh_CFLAGS := -Iarch/x86
+test_log_SRC := arch/fake/fake.c
+test_log_threads_SAN := thread
+test_log_threads_SRC := core/log.c arch/fake/fake.c
 test_memory_map_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c
+test_memslot_SRC := core/memslot.c
 test_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
 	boot/multiboot2/info.c
 test_pe_sections_SRC := boot/efi/pe_sections.c
+test_pmem_SRC := core/log.c arch/fake/fake.c
+test_timer_SRC := core/timer.c arch/fake/fake.c
+test_work_SAN := thread
+test_work_SRC := core/work.c arch/fake/fake.c
