@@ -11,7 +11,12 @@ struct vcpu;
 
 struct cpuid_leaf {
 	u32 leaf, subleaf;
-	u32 eax, ebx, ecx, edx;
+	union {
+		struct {
+			u32 eax, ebx, ecx, edx;
+		};
+		u32 reg[4]; /* by enum cpuid_reg */
+	};
 	bool indexed; /* subleaf matters */
 };
 
@@ -42,6 +47,8 @@ static inline bool cpuid_image_offers(const struct cpuid_image *image, u32 featu
 }
 /* The stored entry, or NULL: the leaf reads zero. */
 const struct cpuid_leaf *cpuid_image_find(const struct cpuid_image *image, u32 leaf, u32 subleaf);
+/* Does it say AMD or Hygon? Everything else is treated as Intel. */
+bool cpuid_image_is_amd(const struct cpuid_image *image);
 /* Physical-address bits of the guest. */
 unsigned cpuid_image_phys_bits(const struct cpuid_image *image);
 /* KVM features that are offered, for the documentation check. */

@@ -21,6 +21,14 @@ u64 guest_cr_read(struct vcpu *vcpu, unsigned cr);
 void guest_clts(struct vcpu *vcpu);
 bool guest_lmsw(struct vcpu *vcpu, u16 value);
 
+/*
+ * For registers by id: sets a register whose value is possible in this VM, without the rules about
+ * other registers, so that registers can be restored in any order. False: nothing has changed.
+ */
+bool guest_cr_restore(struct vcpu *vcpu, unsigned cr, u64 value);
+/* Which rule across CR0, CR3, CR4 and EFER is broken, or NULL. */
+const char *guest_cr_inconsistent(struct vcpu *vcpu);
+
 /* Bits that CR4 may have in a VM with this CPUID image; the others are reserved. */
 u64 guest_cr4_allowed(const struct cpuid_image *image);
 /* Bits of CR3 that must be zero: above the physical-address width. */

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a CPUID image: lookup, the bits that follow registers, comparison of two images. */
+#include "arch/x86/cpuid_image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/x86/guest_xstate.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/virt.h"
+
+#define VENDOR_EBX_AMD	      0x68747541u /* AuthenticAMD */
+#define VENDOR_EBX_HYGON      0x6f677948u /* HygonGenuine */
+#define VERSION_APIC_ID_SHIFT 24	  /* leaf 1 EBX */
+#define TOPOLOGY_LEVEL	      0xffu	  /* leaves 0xb, 0x1f ECX: the sub-leaf again */
+#define ADDRESS_PHYS_BITS     0xffu	  /* leaf 0x80000008 EAX */
+#define DEFAULT_PHYS_BITS     36	  /* without that leaf */
+
+static u64 key(u32 leaf, u32 subleaf)
+{
+	return (u64)leaf << 32 | subleaf;
+}
+
+const struct cpuid_leaf *cpuid_image_find(const struct cpuid_image *image, u32 leaf, u32 subleaf)
+{
+	const struct cpuid_leaf *base = image->leaf;
+	u64 wanted = key(leaf, subleaf);
+	unsigned n = image->count;
+
+	/* Last entry that is not above: the leaf's only one when sub-leaves don't matter. */
+	while (n > 1) {
+		unsigned half = n / 2;
+
+		if (key(base[half].leaf, base[half].subleaf) <= wanted)
+			base += half;
+		n -= half;
+	}
+	if (n == 0 || base->leaf != leaf || (base->indexed && base->subleaf != subleaf))
+		return NULL;
+	return base;
+}
+
+bool cpuid_image_has(const struct cpuid_image *image, u32 leaf, u32 subleaf, unsigned reg,
+		     unsigned bit)
+{
+	const struct cpuid_leaf *entry = cpuid_image_find(image, leaf, subleaf);
+
+	return entry && entry->reg[reg] >> bit & 1;
+}
+
+unsigned cpuid_image_phys_bits(const struct cpuid_image *image)
+{
+	const struct cpuid_leaf *entry = cpuid_image_find(image, CPUID_ADDRESS, 0);
+
+	return entry ? entry->eax & ADDRESS_PHYS_BITS : DEFAULT_PHYS_BITS;
+}
+
+bool cpuid_image_is_amd(const struct cpuid_image *image)
+{
+	u32 vendor = image->leaf[0].ebx;
+
+	return vendor == VENDOR_EBX_AMD || vendor == VENDOR_EBX_HYGON;
+}
+
+static u32 mask(u32 feature)
+{
+	return (u32)BIT(CPUID_FEATURE_BIT(feature));
+}
+
+/* Offered, and switched on by a register. */
+static void set_if(u32 *reg, u32 offered, u32 feature, u32 needs, bool on)
+{
+	if (on && (offered & mask(needs)))
+		*reg |= mask(feature);
+	else
+		*reg &= ~mask(feature);
+}
+
+static void dynamic_version(struct vcpu *vcpu, u32 out[4])
+{
+	struct arch_vcpu *arch = &vcpu->arch;
+	u32 ecx = out[CPUID_ECX], edx = out[CPUID_EDX];
+
+	out[CPUID_EBX] |= vcpu->id << VERSION_APIC_ID_SHIFT;
+	set_if(&out[CPUID_ECX], ecx, X86_FEATURE_OSXSAVE, X86_FEATURE_XSAVE,
+	       virt_get(vcpu, VREG_CR4) & CR4_OSXSAVE);
+	set_if(&out[CPUID_ECX], ecx, X86_FEATURE_MONITOR, X86_FEATURE_MONITOR,
+	       arch->misc_enable & MISC_ENABLE_MONITOR);
+	set_if(&out[CPUID_EDX], edx, X86_FEATURE_APIC, X86_FEATURE_APIC,
+	       lapic_enabled(&arch->lapic));
+}
+
+static void dynamic_xstate(struct vcpu *vcpu, u32 subleaf, u32 out[4])
+{
+	const struct cpuid_image *image = &vcpu->vm->arch.cpuid;
+	struct arch_vcpu *arch = &vcpu->arch;
+
+	if (subleaf == 0 && out[CPUID_EAX])
+		out[CPUID_EBX] = guest_xstate_size(image, arch->xcr0, false);
+	else if (subleaf == 1 &&
+		 (out[CPUID_EAX] & (mask(X86_FEATURE_XSAVEC) | mask(X86_FEATURE_XSAVES))))
+		out[CPUID_EBX] = guest_xstate_size(image, arch->xcr0 | arch->xss, true);
+}
+
+/* Sub-leaves beyond the last level read zero but for the sub-leaf and the id (SDM 2A, CPUID). */
+static void dynamic_topology(struct vcpu *vcpu, u32 subleaf, u32 out[4])
+{
+	out[CPUID_ECX] |= subleaf & TOPOLOGY_LEVEL;
+	out[CPUID_EDX] = vcpu->id;
+}
+
+static void dynamic_bits(struct vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
+{
+	if (leaf == CPUID_VERSION)
+		dynamic_version(vcpu, out);
+	else if (leaf == CPUID_FEATURES && subleaf == 0)
+		set_if(&out[CPUID_ECX], out[CPUID_ECX], X86_FEATURE_OSPKE, X86_FEATURE_PKU,
+		       virt_get(vcpu, VREG_CR4) & CR4_PKE);
+	else if (leaf == CPUID_XSTATE)
+		dynamic_xstate(vcpu, subleaf, out);
+	else if (leaf == CPUID_TOPOLOGY || leaf == CPUID_TOPOLOGY2)
+		dynamic_topology(vcpu, subleaf, out);
+	else if (leaf == CPUID_EXT1 && !lapic_enabled(&vcpu->arch.lapic))
+		out[CPUID_EDX] &= ~mask(X86_FEATURE_APIC_AMD);
+}
+
+static bool out_of_range(const struct cpuid_image *image, u32 leaf)
+{
+	if (leaf >= CPUID_EXTENDED)
+		return leaf > CPUID_ADDRESS;
+	if (leaf >= CPUID_HYPERVISOR)
+		return leaf > CPUID_KVM_TIMING;
+	return leaf > image->leaf[0].eax;
+}
+
+void vcpu_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
+{
+	const struct cpuid_image *image = &vcpu->vm->arch.cpuid;
+	const struct cpuid_leaf *entry = cpuid_image_find(image, leaf, subleaf);
+
+	if (!entry && out_of_range(image, leaf) && !cpuid_image_is_amd(image)) {
+		/* Intel answers with the highest basic leaf, AMD with zeros. */
+		leaf = image->leaf[0].eax;
+		entry = cpuid_image_find(image, leaf, subleaf);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		out[i] = entry ? entry->reg[i] : 0;
+	dynamic_bits(vcpu, leaf, subleaf, out);
+}
+
+/* Describes the first register that differs; the leaves are the same in both. */
+static bool diff_registers(const struct cpuid_leaf *a, const struct cpuid_leaf *b, char *text,
+			   size_t len)
+{
+	static const char *const name[] = { "EAX", "EBX", "ECX", "EDX" };
+
+	for (unsigned i = 0; i < 4; i++) {
+		u32 changed = a->reg[i] ^ b->reg[i];
+
+		if (!changed)
+			continue;
+		snprintf(text, len, "leaf 0x%x.%u %s: 0x%x != 0x%x (bit %d)", (unsigned)a->leaf,
+			 (unsigned)a->subleaf, name[i], (unsigned)a->reg[i], (unsigned)b->reg[i],
+			 __builtin_ctz(changed));
+		return true;
+	}
+	return false;
+}
+
+bool cpuid_image_diff(const struct cpuid_image *a, const struct cpuid_image *b, char *text,
+		      size_t len)
+{
+	unsigned i;
+
+	for (i = 0; i < a->count && i < b->count; i++) {
+		const struct cpuid_leaf *x = &a->leaf[i], *y = &b->leaf[i];
+		u64 kx = key(x->leaf, x->subleaf), ky = key(y->leaf, y->subleaf);
+
+		if (kx != ky) {
+			const struct cpuid_leaf *only = kx < ky ? x : y;
+
+			snprintf(text, len, "leaf 0x%x.%u: only in the %s image",
+				 (unsigned)only->leaf, (unsigned)only->subleaf,
+				 kx < ky ? "first" : "second");
+			return true;
+		}
+		if (diff_registers(x, y, text, len))
+			return true;
+	}
+	if (a->count == b->count)
+		return false;
+	snprintf(text, len, "leaf 0x%x: only in the %s image",
+		 (unsigned)(a->count > b->count ? a : b)->leaf[i].leaf,
+		 a->count > b->count ? "first" : "second");
+	return true;
+}
