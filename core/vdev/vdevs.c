@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Which devices a VM has and where they answer. */
+#include "core/vdev/vdevs.h"
+
+#include <stdlib.h>
+
+#include "core/console.h"
+#include "core/guest_layout.h"
+#include "core/vdev/acpi_tables.h"
+#include "core/vm.h"
+
+struct vdev_range {
+	struct iobus *bus;
+	u64 base, len;
+	const struct iodev_ops *ops;
+	void *dev;
+};
+
+#define MAX_RANGES 16
+
+static unsigned list_ranges(struct vm *vm, struct vdev_range *out)
+{
+	struct vdevs *d = vm->vdevs;
+	const struct vdev_range ranges[] = {
+		{ &vm->mmio, IOAPIC_BASE, IOAPIC_SIZE, &ioapic_ops, &vm->arch.ioapic },
+		{ &vm->mmio, GUEST_ECAM_BASE, GUEST_ECAM_SIZE, &pci_host_ecam_ops, &d->pci },
+		{ &vm->pio, PCI_CONFIG_PORT, PCI_CONFIG_PORTS, &pci_host_port_ops, &d->pci },
+		{ &vm->pio, UART_COM1_PORT, UART_PORTS, &uart_ops, &d->uart },
+		{ &vm->pio, RTC_PORT, RTC_PORTS, &rtc_ops, &d->rtc },
+		{ &vm->pio, POWER_SLEEP_CONTROL_PORT, POWER_SLEEP_PORTS, &power_sleep_ops,
+		  &d->power },
+		{ &vm->pio, POWER_KBC_COMMAND_PORT, 1, &power_kbc_ops, &d->power },
+		/* with test-devices = yes */
+		{ &vm->pio, DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, &debug_exit_ops, &d->test },
+		{ &vm->pio, DEBUG_CONSOLE_PORT, 1, &debug_console_ops, &d->test },
+	};
+	unsigned count = ARRAY_SIZE(ranges) - (vm->config->test_devices ? 0 : 2);
+
+	_Static_assert(ARRAY_SIZE(ranges) <= MAX_RANGES, "enlarge MAX_RANGES");
+	for (unsigned i = 0; i < count; i++)
+		out[i] = ranges[i];
+	return count;
+}
+
+static void unregister(const struct vdev_range *ranges, unsigned count)
+{
+	while (count-- > 0)
+		iobus_unregister(ranges[count].bus, ranges[count].base);
+}
+
+static enum firn_err register_all(struct vm *vm)
+{
+	struct vdev_range ranges[MAX_RANGES];
+	unsigned count = list_ranges(vm, ranges);
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct vdev_range *r = &ranges[i];
+		enum firn_err err = iobus_register(r->bus, r->base, r->len, r->ops, r->dev);
+
+		if (err != FIRN_OK) {
+			unregister(ranges, i);
+			return err;
+		}
+	}
+	return FIRN_OK;
+}
+
+static void unregister_all(struct vm *vm)
+{
+	struct vdev_range ranges[MAX_RANGES];
+
+	unregister(ranges, list_ranges(vm, ranges));
+}
+
+/* The UART and the debug console share the VM's console. */
+static void input_ready(void *dev)
+{
+	struct vdevs *d = dev;
+
+	uart_input_ready(&d->uart);
+}
+
+static void output_ready(void *dev)
+{
+	struct vdevs *d = dev;
+
+	test_devices_output_ready(&d->test);
+	uart_output_ready(&d->uart);
+}
+
+static const struct vm_console_ops console_ops = {
+	.input_ready = input_ready,
+	.output_ready = output_ready,
+};
+
+static void init_devices(struct vm *vm)
+{
+	struct vdevs *d = vm->vdevs;
+
+	ioapic_init(&vm->arch.ioapic, vm);
+	uart_init(&d->uart, vm);
+	rtc_init(&d->rtc);
+	power_init(&d->power, vm);
+	pci_host_init(&d->pci, &power_reset_ops, &d->power);
+	test_devices_init(&d->test, vm);
+}
+
+enum firn_err vdevs_create(struct vm *vm)
+{
+	enum firn_err err = ERR_NOMEM;
+
+	vm->vdevs = calloc(1, sizeof(*vm->vdevs));
+	if (!vm->vdevs)
+		return err;
+	init_devices(vm);
+	err = acpi_tables_install(vm);
+	if (err != FIRN_OK)
+		goto free_devices;
+	err = register_all(vm);
+	if (err != FIRN_OK)
+		goto free_devices;
+	vm_console_attach(vm->console, &console_ops, vm->vdevs);
+	return FIRN_OK;
+
+free_devices:
+	free(vm->vdevs);
+	vm->vdevs = NULL;
+	return err;
+}
+
+void vdevs_reset(struct vm *vm)
+{
+	struct vdevs *d = vm->vdevs;
+	enum firn_err err = acpi_tables_install(vm);
+
+	if (err != FIRN_OK)
+		log_error("%s: no ACPI tables: %s", vm->config->name, firn_strerror(err));
+	ioapic_reset(&vm->arch.ioapic);
+	uart_reset(&d->uart);
+	rtc_reset(&d->rtc);
+	power_reset(&d->power);
+	pci_host_reset(&d->pci);
+}
+
+void vdevs_destroy(struct vm *vm)
+{
+	unregister_all(vm);
+	free(vm->vdevs);
+	vm->vdevs = NULL;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* All devices of a VM that its configuration doesn't list: made, reset and removed together. */
+#ifndef FIRN_VDEV_VDEVS_H
+#define FIRN_VDEV_VDEVS_H
+
+#include "core/vdev/pci_host.h"
+#include "core/vdev/power.h"
+#include "core/vdev/rtc.h"
+#include "core/vdev/test_devices.h"
+#include "core/vdev/uart16550.h"
+
+struct vm;
+
+struct vdevs {
+	struct uart uart;
+	struct rtc rtc;
+	struct pci_host pci;
+	struct power power;
+	struct test_devices test; /* on the bus only when the configuration says so */
+};
+
+/*
+ * Creates vm->vdevs and puts everything, the IOAPIC included, on the VM's buses and its console;
+ * vm->config, ->memory and ->console must exist. On failure nothing is left. Boot CPU.
+ * ERR_NOMEM, ERR_OVERLAP, ERR_FULL; ERR_RANGE when there is no RAM for the ACPI tables.
+ */
+enum firn_err vdevs_create(struct vm *vm);
+/* Power-on state, and fresh ACPI tables in guest memory. Boot CPU, VM not running. */
+void vdevs_reset(struct vm *vm);
+/* The console has its callbacks into what goes away here: destroy it next. Boot CPU, VM not running. */
+void vdevs_destroy(struct vm *vm);
+
+#endif
