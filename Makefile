@@ -12,6 +12,7 @@ include mk/firn.mk
 include mk/efi.mk
 include mk/host.mk
 include mk/guest.mk
+include mk/guest-tests.mk
 include mk/image.mk
 include mk/test.mk
 include mk/style.mk

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Guest test kernels: build/guest/test_NAME.elf from each tests/guest/test_NAME.c, and
+# build/guest/test_all.elf, which runs one after the other those that leave the machine usable.
+
+GUEST_TESTS := $(sort $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/test_*.c)))
+GUEST_TESTS_ALONE := test_bench test_triple_fault
+GUEST_TEST_LIB := $(wildcard tests/guest/lib/*.[cS])
+GUEST_TEST_KERNELS := $(GUEST_TESTS:%=build/guest/%.elf) build/guest/test_all.elf
+
+GUEST_TEST_CFLAGS = $(TARGET_FLAGS) -mcmodel=small -fcf-protection=none $(WARNINGS) $(REPRODUCIBLE) \
+	-fno-tree-loop-distribute-patterns -fno-gcse -I. -nostdinc -isystem $(GCC_INCLUDE)
+
+guest_test_objects = $(patsubst %,build/guest-tests/%.o,$(GUEST_TEST_LIB) $(1))
+
+# Linked as 64-bit ELF, which keeps the symbols for debuggers, and turned into the 32-bit ELF that
+# multiboot 1 asks for.
+define GUEST_TEST_KERNEL
+build/guest-tests/$(1).elf64: $(call guest_test_objects,$(2)) tests/guest/lib/guest.ld
+	$$(LD) -m elf_x86_64 -T tests/guest/lib/guest.ld -z noexecstack -z max-page-size=4096 \
+		--no-warn-rwx-segments -static -nostdlib --gc-sections -o $$@ $$(filter %.o,$$^)
+
+build/guest/$(1).elf: build/guest-tests/$(1).elf64
+	@mkdir -p $$(@D)
+	$$(OBJCOPY) -O elf32-i386 --strip-all $$< $$@
+endef
+$(foreach t,$(GUEST_TESTS),$(eval $(call GUEST_TEST_KERNEL,$(t),\
+	tests/guest/$(t).c $(wildcard tests/guest/$(t).S))))
+$(eval $(call GUEST_TEST_KERNEL,test_all,$(patsubst %,tests/guest/%.c,\
+	$(filter-out $(GUEST_TESTS_ALONE),$(GUEST_TESTS))) $(wildcard tests/guest/test_*.S)))
+
+build/guest-tests/%.c.o: %.c mk/guest-tests.mk mk/flags.mk
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_TEST_CFLAGS) -MMD -MP -c $< -o $@
+
+build/guest-tests/%.S.o: %.S mk/guest-tests.mk mk/flags.mk
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_TEST_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+
+.PHONY: guest-tests
+## guest-tests: the guest test kernels, build/guest/test_*.elf
+guest-tests: $(GUEST_TEST_KERNELS)
+
+-include $(shell find build/guest-tests -name '*.d' 2>/dev/null)

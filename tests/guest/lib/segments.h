@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Selectors of the guest kernels' descriptor table (start.S). */
+#ifndef FIRN_GUEST_SEGMENTS_H
+#define FIRN_GUEST_SEGMENTS_H
+
+#define GUEST_CS64	  0x08
+#define GUEST_DS	  0x10
+#define GUEST_USER_DS	  0x1b
+#define GUEST_USER_CS	  0x23
+#define GUEST_CS32	  0x28
+#define GUEST_CS16	  0x30
+#define GUEST_DS16	  0x38
+#define GUEST_NOT_PRESENT 0x40
+#define GUEST_TSS	  0x48
+
+#endif
