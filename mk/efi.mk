@@ -16,18 +16,21 @@ EFI_SECTIONS := .text .sdata .data .rodata .dynamic .dynsym .rel .rela .rel.* .r
 
 build/efi/%.o: % $(NEWLIB).stamp | build/version.h
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$< for EFI)
+	$(Q)$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
 
 # A shared object with an unresolved symbol would only fail inside the firmware.
 build/efi/loader.so: $(EFI_OBJ)
-	$(LD) -nostdlib -znocombreloc -znoexecstack -T $(EFI_LIB)/elf_x86_64_efi.lds -shared -Bsymbolic \
+	$(call say,LD,$@)
+	$(Q)$(LD) -nostdlib -znocombreloc -znoexecstack -T $(EFI_LIB)/elf_x86_64_efi.lds -shared -Bsymbolic \
 		-L$(EFI_LIB) $(EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) -o $@ -lefi -lgnuefi
 	@! nm -u $@ | grep -v _DYNAMIC | grep . || { echo '$@: unresolved symbols' >&2; rm -f $@; exit 1; }
 
 build/efi/loader.efi: build/efi/loader.so
-	$(OBJCOPY) $(EFI_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+	$(Q)$(OBJCOPY) --strip-all $(EFI_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
 
 build/BOOTX64.EFI: build/efi/loader.efi build/firn.stripped tools/pe.py
-	tools/pe.py $@ $< .firn=build/firn.stripped
+	$(call say,PE,$@)
+	$(Q)tools/pe.py $@ $< .firn=build/firn.stripped
 
 -include $(EFI_OBJ:.o=.d)

@@ -11,24 +11,28 @@ LIBGCC := $(shell $(CC) -print-libgcc-file-name)
 
 build/firn.elf: $(FIRN_OBJ) $(FIRN_LIBS) linker.ld
 	@mkdir -p $(@D)
-	$(LD) -T linker.ld -z max-page-size=4096 -z noexecstack -static -nostdlib --gc-sections \
+	$(call say,LD,$@)
+	$(Q)$(LD) -T linker.ld -z max-page-size=4096 -z noexecstack -static -nostdlib --gc-sections \
 		-Map=build/firn.map -o $@ $(FIRN_OBJ) --start-group $(FIRN_LIBS) $(LIBGCC) --end-group
 
 build/firn.stripped: build/firn.elf
-	$(OBJCOPY) --strip-all $< $@
+	$(Q)$(OBJCOPY) --strip-all $< $@
 
 build/firn/%.c.o: %.c $(FIRN_STAMPS) | build/version.h
 	@mkdir -p $(@D)
-	$(CC) $(FIRN_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FIRN_CFLAGS) -MMD -MP -c $< -o $@
 
 build/firn/%.S.o: %.S $(FIRN_STAMPS) | build/version.h
 	@mkdir -p $(@D)
-	$(CC) $(FIRN_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+	$(call say,AS,$<)
+	$(Q)$(CC) $(FIRN_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
 # ACPI tables: core/vdev/acpi/dsdt.asl becomes the bytes dsdt_aml[] .. dsdt_aml_end[].
 build/%.aml: %.asl
 	@mkdir -p $(@D)
-	iasl -vs -va -p $(@:.aml=) $< >$@.log || { cat $@.log; exit 1; }
+	$(call say,IASL,$<)
+	$(Q)iasl -vs -va -p $(@:.aml=) $< >$@.log || { cat $@.log; exit 1; }
 
 build/%.aml.S: build/%.aml
 	@name=$(notdir $*)_aml; printf '%s\n' '	.section .rodata' '	.balign 16' \
@@ -37,7 +41,7 @@ build/%.aml.S: build/%.aml
 
 build/firn/%.aml.S.o: build/%.aml.S
 	@mkdir -p $(@D)
-	$(CC) $(FIRN_CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(FIRN_CFLAGS) -c $< -o $@
 
 .PRECIOUS: build/%.aml build/%.aml.S
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 # Compilers and flags: for the machine that Firn runs on (FIRN_*) and for the build machine (HOST_*).
 
+# make V=1 shows whole command lines.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s%s\n' "$(1)" "$(2)")
+
 CC := gcc
 LD := ld
 OBJCOPY := objcopy

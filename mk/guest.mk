@@ -6,11 +6,12 @@ GUEST_PARTS := build/guest/vmlinuz build/guest/vmlinux build/guest/initrd.gz
 
 build/guest/vmlinuz build/guest/vmlinux: build/guest/%: $(LINUX)/%
 	@mkdir -p $(@D)
-	cp $< $@
+	$(Q)cp $< $@
 
 build/guest/initrd.gz: tools/mkinitrd guest/init
 	@mkdir -p $(@D)
-	tools/mkinitrd -o $@ /init=guest/init
+	$(call say,INITRD,$@)
+	$(Q)tools/mkinitrd -o $@ /init=guest/init
 
 .PHONY: guest
 ## guest: the Linux guest's kernel and initramfs, in build/guest/

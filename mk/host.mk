@@ -7,10 +7,12 @@ FIRN_CHECK_OBJ := $(FIRN_CHECK_SRC:%=build/host/obj/%.o)
 HOST_TOOLS := build/host/firn-check
 
 build/host/firn-check: $(FIRN_CHECK_OBJ)
-	$(CC) $(HOST_CFLAGS) -o $@ $^
+	$(call say,HOSTLD,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^
 
 build/host/obj/%.o: % $(ZYDIS).stamp | build/version.h
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(FIRN_CHECK_OBJ:.o=.d)

@@ -8,7 +8,8 @@ RUN_MEMORY ?= 1024
 RUN_FIRMWARE ?= uefi
 
 build/run.iso: $(FIRN_PARTS) $(HOST_TOOLS) $(GUEST_PARTS) $(RUN_CONFIG) tools/mkimage tools/pe.py
-	tools/mkimage -c $(RUN_CONFIG) -o $@ build/guest/vmlinux build/guest/initrd.gz
+	$(call say,IMAGE,$@)
+	$(Q)tools/mkimage -c $(RUN_CONFIG) -o $@ build/guest/vmlinux build/guest/initrd.gz
 
 .PHONY: run deps image
 ## deps: install the Debian packages that building, running and testing need

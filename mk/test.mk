@@ -19,14 +19,16 @@ test_objdir = build/unit/$(if $($(1)_CFLAGS),$(1),$(call test_san,$(1)))
 
 define UNIT_TEST
 build/unit/$(1): $$(patsubst %,$$(call test_objdir,$(1))/%.o,tests/unit/$(1).c $$($(1)_SRC))
-	$$(CC) $$(TEST_SANITIZE_$$(call test_san,$(1))) -o $$@ $$^ $$($(1)_LIBS) -lcmocka -lpthread
+	$$(call say,HOSTLD,$$@)
+	$$(Q)$$(CC) $$(TEST_SANITIZE_$$(call test_san,$(1))) -o $$@ $$^ $$($(1)_LIBS) -lcmocka -lpthread
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call UNIT_TEST,$(t))))
 
 define UNIT_OBJECTS
 $(1)/%.o: % $(ZYDIS).stamp | build/version.h
 	@mkdir -p $$(@D)
-	$$(CC) $$(HOST_CFLAGS) $(2) -MMD -MP -c $$< -o $$@
+	$$(call say,HOSTCC,$$<)
+	$$(Q)$$(CC) $$(HOST_CFLAGS) $(2) -MMD -MP -c $$< -o $$@
 endef
 $(foreach s,address thread,$(eval $(call UNIT_OBJECTS,build/unit/$(s),$(TEST_SANITIZE_$(s)))))
 $(foreach t,$(UNIT_TESTS),$(if $($(t)_CFLAGS),$(eval $(call UNIT_OBJECTS,build/unit/$(t),\
@@ -35,7 +37,8 @@ $(foreach t,$(UNIT_TESTS),$(if $($(t)_CFLAGS),$(eval $(call UNIT_OBJECTS,build/u
 define FUZZ_TARGET
 build/fuzz/$(1): tests/fuzz/$(1).c $$($(1)_SRC) $(ZYDIS).stamp | build/version.h
 	@mkdir -p build/fuzz
-	$$(CLANG) $$(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	$$(call say,FUZZ,$$@)
+	$$(Q)$$(CLANG) $$(HOST_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		$$($(1)_CFLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c %.S,$$^) $$($(1)_LIBS)
 endef
 $(foreach f,$(FUZZ_TARGETS),$(eval $(call FUZZ_TARGET,$(f))))
