@@ -219,7 +219,7 @@ static void set_on_reboot(const struct setting *s)
 	set_action(s, &s->p->vm->on_reboot);
 }
 
-#define FILE_EXPECTED "a file name without folder, blanks and \\ : * ? \" < > |"
+#define FILE_EXPECTED "a file name without folders, blanks or any of \\ : * ? \" < > |"
 
 const struct parser_key config_keys[] = {
 	{ .doc = { "firn", "console", "serial0, framebuffer or both, separated by a comma",

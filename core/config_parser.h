@@ -37,20 +37,25 @@ struct suggestion {
 	const char *word;
 };
 void suggest(struct suggestion *best, struct text found, const char *word);
-/* "; did you mean 'word'?" or "" */
+/* " (did you mean 'word'?)" or "" */
 struct quote suggestion_hint(const struct suggestion *best);
 
 #define CONFIG_MAX_KEYS 32
 
-enum config_section { SECTION_NONE, SECTION_FIRN, SECTION_VM, SECTION_SKIP };
+enum config_section {
+	SECTION_NONE,
+	SECTION_FIRN,
+	SECTION_VM,
+	SECTION_SKIP
+};
 
 struct parser {
 	struct firn_config *cfg;
 	struct config_errors *errors;
 	unsigned line;
-	enum config_section section; /* SECTION_SKIP: its header was wrong */
-	struct vm_config *vm;	     /* of SECTION_VM */
-	unsigned firn_line;	     /* where [firn] was, 0 = not yet */
+	enum config_section section;	/* SECTION_SKIP: its header was wrong */
+	struct vm_config *vm;		/* of SECTION_VM */
+	unsigned firn_line;		/* where [firn] was, 0 = not yet */
 	unsigned seen[CONFIG_MAX_KEYS]; /* line of each key in this section */
 };
 

@@ -79,9 +79,15 @@ static unsigned edit_distance(struct text a, const char *b)
 	return row[lb];
 }
 
+/* "warn" for "warning" is meant even though half of the letters are missing. */
+static bool is_abbreviation(struct text t, const char *word)
+{
+	return t.len >= 3 && t.len < strlen(word) && memcmp(t.s, word, t.len) == 0;
+}
+
 void suggest(struct suggestion *best, struct text found, const char *word)
 {
-	unsigned distance = edit_distance(found, word);
+	unsigned distance = is_abbreviation(found, word) ? 1 : edit_distance(found, word);
 
 	if (distance <= 1 + strlen(word) / 4 && (!best->word || distance < best->distance))
 		*best = (struct suggestion){ distance, word };
@@ -92,7 +98,7 @@ struct quote suggestion_hint(const struct suggestion *best)
 	struct quote q = { "" };
 
 	if (best->word)
-		snprintf(q.s, sizeof(q.s), "; did you mean '%s'?", best->word);
+		snprintf(q.s, sizeof(q.s), " (did you mean '%s'?)", best->word);
 	return q;
 }
 

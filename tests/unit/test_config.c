@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+/* firn.conf: every key, every error text, limits of each value, and what the documentation says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/config.h"
+
+#define DOCUMENTATION "docs/configuration.md"
+
+static struct firn_config cfg;
+static struct config_errors errors;
+
+/* Parses a copy on the heap of exactly that size: reading beyond it is caught. */
+static enum firn_err parse_bytes(const char *text, size_t len)
+{
+	char *copy = malloc(len);
+	enum firn_err err;
+
+	if (len)
+		memcpy(copy, text, len);
+	memset(&cfg, 0xaa, sizeof(cfg));
+	memset(&errors, 0xaa, sizeof(errors));
+	err = config_parse(copy, len, &cfg, &errors);
+	free(copy);
+	assert_int_equal(err, errors.count ? ERR_FORMAT : FIRN_OK);
+	return err;
+}
+
+static enum firn_err parse(const char *text)
+{
+	return parse_bytes(text, strlen(text));
+}
+
+static void test_empty_files_are_fine(void **state)
+{
+	static const char *const files[] = {
+		"", "\n", "\r\n", "# c", "; c\n", " \t\n\n", "\xef\xbb\xbf", "\xef\xbb\xbf# c\r\n"
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
+		assert_int_equal(parse(files[i]), FIRN_OK);
+		assert_int_equal(cfg.nr_vms, 0);
+		assert_int_equal(cfg.consoles, CONSOLE_SERIAL0 | CONSOLE_FRAMEBUFFER);
+		assert_int_equal(cfg.loglevel, LOG_INFO);
+		assert_false(cfg.shutdown_when_idle);
+	}
+}
+
+static void test_defaults_of_a_vm(void **state)
+{
+	const struct vm_config *vm = &cfg.vm[0];
+
+	(void)state;
+	assert_int_equal(parse("\n[vm a]\nkernel=k"), FIRN_OK);
+	assert_int_equal(cfg.nr_vms, 1);
+	assert_string_equal(vm->name, "a");
+	assert_int_equal(vm->line, 2);
+	assert_int_equal(vm->memory_line, 2);
+	assert_int_equal(vm->cpus, 1);
+	assert_int_equal(vm->memory, 256 * MiB);
+	assert_string_equal(vm->kernel.name, "k");
+	assert_int_equal(vm->kernel.line, 3);
+	assert_string_equal(vm->initrd.name, "");
+	assert_int_equal(vm->nr_modules, 0);
+	assert_string_equal(vm->cmdline, "");
+	assert_true(vm->autostart);
+	assert_false(vm->test_devices);
+	assert_int_equal(vm->on_triple_fault, VM_ACTION_RESET);
+	assert_int_equal(vm->on_reboot, VM_ACTION_RESET);
+}
+
+static void test_every_key(void **state)
+{
+	const struct vm_config *vm = &cfg.vm[1];
+
+	(void)state;
+	assert_int_equal(parse("\xef\xbb\xbf[vm first]\r\n"
+			       "kernel = k\r\n"
+			       "  [firn]  \r\n"
+			       "\tconsole\t=\tserial0 \r\n"
+			       "loglevel = debug\r\n"
+			       "when-idle = shutdown\r\n"
+			       "[ vm  web-2.x_y ]\r\n"
+			       "cpus = 64\r\n"
+			       "memory = 4096g\r\n"
+			       "kernel = vmlinuz-6.1+deb_12.elf\r\n"
+			       "initrd = initrd.gz\r\n"
+			       "module = one   a=1  b # c  \r\n"
+			       "module = two\r\n"
+			       "cmdline =  console=ttyS0 # not ; a comment \xc3\xa4 \r\n"
+			       "autostart = no\r\n"
+			       "test-devices = yes\r\n"
+			       "on-triple-fault = stop\r\n"
+			       "on-reboot = stop\r\n"),
+			 FIRN_OK);
+	assert_int_equal(cfg.nr_vms, 2);
+	assert_int_equal(cfg.consoles, CONSOLE_SERIAL0);
+	assert_int_equal(cfg.loglevel, LOG_DEBUG);
+	assert_true(cfg.shutdown_when_idle);
+	assert_string_equal(vm->name, "web-2.x_y");
+	assert_int_equal(vm->line, 7);
+	assert_int_equal(vm->cpus, 64);
+	assert_int_equal(vm->memory, 4096 * GiB);
+	assert_int_equal(vm->memory_line, 9);
+	assert_string_equal(vm->kernel.name, "vmlinuz-6.1+deb_12.elf");
+	assert_string_equal(vm->initrd.name, "initrd.gz");
+	assert_int_equal(vm->initrd.line, 11);
+	assert_int_equal(vm->nr_modules, 2);
+	assert_string_equal(vm->module[0].name, "one");
+	assert_string_equal(vm->module[0].args, "a=1  b # c");
+	assert_string_equal(vm->module[1].name, "two");
+	assert_string_equal(vm->module[1].args, "");
+	assert_int_equal(vm->module[1].line, 13);
+	assert_string_equal(vm->cmdline, "console=ttyS0 # not ; a comment \xc3\xa4");
+	assert_false(vm->autostart);
+	assert_true(vm->test_devices);
+	assert_int_equal(vm->on_triple_fault, VM_ACTION_STOP);
+	assert_int_equal(vm->on_reboot, VM_ACTION_STOP);
+}
+
+/* A value of a key: accepted, or refused with one error in its line. */
+struct value_case {
+	const char *setting;
+	bool ok;
+};
+
+static void check_values(const char *section, const struct value_case *cases)
+{
+	char text[512];
+
+	for (; cases->setting; cases++) {
+		snprintf(text, sizeof(text), "%s\n%s\n", section, cases->setting);
+		parse(text);
+		if (errors.count != !cases->ok)
+			fail_msg("%s: %u errors, %s", cases->setting, errors.count,
+				 errors.count ? errors.error[0].text : "");
+		if (!cases->ok)
+			assert_int_equal(errors.error[0].line, strcmp(section, "[firn]") ? 3 : 2);
+	}
+}
+
+static void test_values_of_firn(void **state)
+{
+	static const struct value_case cases[] = {
+		{ "console=serial0", true },
+		{ "console=framebuffer", true },
+		{ "console=framebuffer,serial0", true },
+		{ "console= serial0 ,\tframebuffer", true },
+		{ "console=serial0,serial0", false },
+		{ "console=serial0,", false },
+		{ "console=,serial0", false },
+		{ "console=,", false },
+		{ "console=", false },
+		{ "console=serial0 framebuffer", false },
+		{ "console=serial1", false },
+		{ "console=SERIAL0", false },
+		{ "loglevel=error", true },
+		{ "loglevel=warning", true },
+		{ "loglevel=info", true },
+		{ "loglevel=warn", false },
+		{ "loglevel=3", false },
+		{ "loglevel=info,debug", false },
+		{ "when-idle=prompt", true },
+		{ "when-idle=", false },
+		{ "when-idle=reboot", false },
+		{ "when_idle=prompt", false },
+		{ "loglevel", false },
+		{ "=info", false },
+		{ "=", false },
+		{ "log level=info", false },
+		{ "cpus=1", false },
+		{ NULL, false },
+	};
+
+	(void)state;
+	check_values("[firn]", cases);
+}
+
+static void test_values_of_vm(void **state)
+{
+	static const struct value_case cases[] = {
+		{ "cpus=1", true },
+		{ "cpus=0064", true },
+		{ "cpus=0", false },
+		{ "cpus=65", false },
+		{ "cpus=-1", false },
+		{ "cpus=+1", false },
+		{ "cpus=1.0", false },
+		{ "cpus=0x1", false },
+		{ "cpus=1 2", false },
+		{ "cpus=", false },
+		{ "cpus=18446744073709551617", false }, /* 2^64 + 1 */
+		{ "memory=16M", true },
+		{ "memory=16777216", true },
+		{ "memory=16384k", true },
+		{ "memory=4096G", true },
+		{ "memory=15M", false },
+		{ "memory=4097G", false },
+		{ "memory=4194305M", false },
+		{ "memory=16777217", false },
+		{ "memory=16385K", false },
+		{ "memory=M", false },
+		{ "memory=", false },
+		{ "memory=16 M", false },
+		{ "memory=16MB", false },
+		{ "memory=16MM", false },
+		{ "memory=1T", false },
+		{ "memory=-16M", false },
+		{ "memory=0x1000000", false },
+		{ "memory=17179869185G", false }, /* 2^64 + 1G */
+		{ "memory=99999999999999999999", false },
+		{ "initrd=a", true },
+		{ "initrd=a b", false },
+		{ "initrd=/a", false },
+		{ "initrd=..\\a", false },
+		{ "initrd=a:b", false },
+		{ "initrd=\xc3\xa4", false },
+		{ "initrd=", false },
+		{ "module=", false },
+		{ "module=a/b c", false },
+		{ "module=a b/c", true },
+		{ "cmdline=", true },
+		{ "autostart=yes", true },
+		{ "autostart=no", true },
+		{ "autostart=true", false },
+		{ "autostart=1", false },
+		{ "autostart=Yes", false },
+		{ "test-devices=on", false },
+		{ "on-triple-fault=reset", true },
+		{ "on-triple-fault=crash", false },
+		{ "on-reboot=stop", true },
+		{ "on-reboot=halt", false },
+		{ "kernel=again", false },
+		{ "loglevel=info", false },
+		{ NULL, false },
+	};
+
+	(void)state;
+	check_values("[vm a]\nkernel=k", cases);
+}
+
+static void test_lengths(void **state)
+{
+	static const struct {
+		const char *key;
+		size_t max;
+	} cases[] = {
+		{ "initrd = ", CONFIG_FILE_MAX - 1 },
+		{ "module = ", CONFIG_FILE_MAX - 1 },
+		{ "module = m ", CONFIG_FILE_MAX * 2 - 1 },
+		{ "cmdline = ", CONFIG_TEXT_MAX - 1 },
+	};
+	char text[CONFIG_TEXT_MAX * 2];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (size_t len = cases[i].max - 1; len <= cases[i].max + 2; len++) {
+			size_t n = sprintf(text, "[vm a]\nkernel = k\n%s", cases[i].key);
+
+			memset(text + n, 'x', len);
+			parse_bytes(text, n + len);
+			assert_int_equal(errors.count, len > cases[i].max);
+		}
+	}
+	assert_int_equal(parse("[vm a]\nkernel=k\n[vm a23456789012345678901234567890]\nkernel=k"),
+			 FIRN_OK);
+	assert_string_equal(cfg.vm[1].name, "a23456789012345678901234567890");
+	assert_int_equal(parse("[vm a234567890123456789012345678901]\nkernel=k"), FIRN_OK);
+	assert_int_equal(parse("[vm a2345678901234567890123456789012]\nkernel=k"), ERR_FORMAT);
+}
+
+static void test_vm_names(void **state)
+{
+	static const char *const bad[] = { "",	   "A",	   "-a",   "_a", ".",	 "a b",
+					   "a/b",  "a\tb", "\xc3", "a$", "vm,2", "a[",
+					   "a\\b", "..",   "*",	   "a'", "aA" };
+	char text[128];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		sprintf(text, "[vm %s]\nkernel = k\nnonsense\n", bad[i]);
+		assert_int_equal(parse(text), ERR_FORMAT);
+		assert_int_equal(errors.count, 1); /* the rest of the section is not judged */
+		assert_int_equal(errors.error[0].line, 1);
+		assert_non_null(strstr(errors.error[0].text, "VM name"));
+		assert_int_equal(cfg.nr_vms, 0);
+	}
+	assert_int_equal(parse("[vm 0]\nkernel = k\n[vm a-b_c.d]\nkernel = k\n"), FIRN_OK);
+}
+
+static void test_sections(void **state)
+{
+	static const struct {
+		const char *text, *error;
+		unsigned line;
+	} cases[] = {
+		{ "[", "no closing ]", 1 },
+		{ "[firn", "no closing ]", 1 },
+		{ "[]", "unknown section []", 1 },
+		{ "[firn] x", "expected the end of the line", 1 },
+		{ "[firn]]", "expected the end of the line", 1 },
+		{ "[firn main]", "it takes no name", 1 },
+		{ "[Firn]", "did you mean 'firn'?", 1 },
+		{ "[vms]", "did you mean 'vm'?", 1 },
+		{ "[network]", "unknown section [network]: expected [firn] or [vm NAME]", 1 },
+		{ "[firn]\n\n[firn]", "first in line 1", 3 },
+		{ "[vm a]\nkernel=k\n[vm a]", "taken by the section in line 1", 3 },
+		{ "\n[vm a]", "VM 'a' has no kernel", 2 },
+		{ "[vm a]\n[vm b]\nkernel=k", "VM 'a' has no kernel", 1 },
+		{ "a = b", "before the first section", 1 },
+		{ "hello", "expected 'key = value'", 1 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(parse(cases[i].text), ERR_FORMAT);
+		assert_int_equal(errors.count, 1);
+		assert_int_equal(errors.error[0].line, cases[i].line);
+		if (!strstr(errors.error[0].text, cases[i].error))
+			fail_msg("%s: %s", cases[i].text, errors.error[0].text);
+	}
+}
+
+static void test_control_bytes(void **state)
+{
+	char text[] = "[firn]\nloglevel = i?nfo\n";
+	char *spot = strchr(text, '?');
+
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		bool control = (c < ' ' && c != '\t' && c != '\n') || c == 0x7f;
+
+		*spot = c;
+		parse_bytes(text, sizeof(text) - 1);
+		assert_true(errors.count > 0);
+		assert_int_equal(!!strstr(errors.error[0].text, "expected plain text"), control);
+		/* Whatever was in the file, a message is printable. */
+		for (unsigned i = 0; i < errors.count; i++)
+			for (const char *s = errors.error[i].text; *s; s++)
+				assert_in_range(*s, ' ', '~');
+	}
+	assert_int_equal(parse("[firn]\rloglevel = info\n"), ERR_FORMAT);
+	assert_int_equal(parse("[firn]\r\r\n"), ERR_FORMAT);
+	assert_int_equal(parse_bytes("\0", 1), ERR_FORMAT);
+	assert_string_equal(errors.error[0].text, "byte 0x00 in column 1: expected plain text");
+}
+
+static void test_messages_fit(void **state)
+{
+	char text[1200];
+	size_t n;
+
+	(void)state;
+	/* The longest message there is: unknown key with a suggestion, in the larger section. */
+	assert_int_equal(parse("[vm a]\nkernel=k\non-triple-faultxxxx = 1\n"), ERR_FORMAT);
+	assert_non_null(strstr(errors.error[0].text, "(did you mean 'on-triple-fault'?)"));
+	assert_string_equal(strstr(errors.error[0].text, "keys: "), "keys: cpus, memory, kernel, "
+								    "initrd, module, cmdline, "
+								    "autostart, "
+								    "test-devices, "
+								    "on-triple-fault, on-reboot");
+	/* Long input is quoted in part. */
+	n = sprintf(text, "[firn]\n");
+	memset(text + n, 'k', 1000);
+	strcpy(text + n + 1000, " = 1");
+	assert_int_equal(parse(text), ERR_FORMAT);
+	assert_non_null(strstr(errors.error[0].text, "kkk...' in [firn]; keys: console, "
+						     "loglevel, when-idle"));
+}
+
+static void test_all_errors_are_counted(void **state)
+{
+	char text[4096] = "";
+	unsigned n;
+
+	(void)state;
+	for (n = 0; n < CONFIG_MAX_ERRORS + 5; n++)
+		strcat(text, "bad line\n");
+	assert_int_equal(parse(text), ERR_FORMAT);
+	assert_int_equal(errors.count, CONFIG_MAX_ERRORS + 5);
+	for (n = 0; n < CONFIG_MAX_ERRORS; n++)
+		assert_int_equal(errors.error[n].line, n + 1);
+}
+
+static void test_too_many(void **state)
+{
+	static char text[64 * 1024];
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < CONFIG_MAX_VMS; i++)
+		n += sprintf(text + n, "[vm v%u]\nkernel=k\n", i);
+	assert_int_equal(parse(text), FIRN_OK);
+	assert_int_equal(cfg.nr_vms, CONFIG_MAX_VMS);
+	strcpy(text + n, "[vm more]\nkernel=k\nnonsense");
+	assert_int_equal(parse(text), ERR_FORMAT);
+	assert_int_equal(errors.count, 1);
+	assert_string_equal(errors.error[0].text, "VM 'more': at most 64 VMs fit");
+	assert_int_equal(cfg.nr_vms, CONFIG_MAX_VMS);
+
+	n = sprintf(text, "[vm a]\nkernel=k\n");
+	for (unsigned i = 0; i < CONFIG_MAX_MODULES; i++)
+		n += sprintf(text + n, "module=m%u\n", i);
+	assert_int_equal(parse(text), FIRN_OK);
+	assert_int_equal(cfg.vm[0].nr_modules, CONFIG_MAX_MODULES);
+	strcpy(text + n, "module=more");
+	assert_int_equal(parse(text), ERR_FORMAT);
+	assert_string_equal(errors.error[0].text, "module more: a VM can have at most 8 modules");
+}
+
+static void test_good_parts_survive_bad_ones(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("[firn]\nloglevel = loud\nconsole = serial0\n"
+			       "[vm a]\ncpus = 99\nkernel = k\nmemory = 32M\n"),
+			 ERR_FORMAT);
+	assert_int_equal(errors.count, 2);
+	assert_int_equal(cfg.loglevel, LOG_INFO);
+	assert_int_equal(cfg.consoles, CONSOLE_SERIAL0);
+	assert_int_equal(cfg.nr_vms, 1);
+	assert_int_equal(cfg.vm[0].cpus, 1);
+	assert_int_equal(cfg.vm[0].memory, 32 * MiB);
+}
+
+static bool is_there(void *ctx, const char *name)
+{
+	++*(unsigned *)ctx;
+	return strncmp(name, "missing", 7) != 0;
+}
+
+static void test_files_are_looked_up(void **state)
+{
+	unsigned asked = 0;
+
+	(void)state;
+	assert_int_equal(parse("[vm a]\nkernel=k\ninitrd=i\nmodule=m\nmodule=n\n[vm b]\nkernel=k"),
+			 FIRN_OK);
+	assert_int_equal(config_check_files(&cfg, is_there, &asked, &errors), FIRN_OK);
+	assert_int_equal(asked, 5);
+	assert_int_equal(errors.count, 0);
+
+	assert_int_equal(parse("[vm a]\nkernel=missing1\ninitrd=missing2\nmodule=m\n"
+			       "module=missing3 x\n[vm b]\nkernel=k"),
+			 FIRN_OK);
+	assert_int_equal(config_check_files(&cfg, is_there, &asked, &errors), ERR_NOENT);
+	assert_int_equal(errors.count, 3);
+	assert_int_equal(errors.error[0].line, 2);
+	assert_string_equal(errors.error[0].text, "kernel of VM 'a': there is no file 'missing1'");
+	assert_int_equal(errors.error[1].line, 3);
+	assert_int_equal(errors.error[2].line, 5);
+	assert_string_equal(errors.error[2].text, "module of VM 'a': there is no file 'missing3'");
+}
+
+/* Documentation: rows of the tables are those of the parser, examples do what the text says. */
+static char *documentation(void)
+{
+	static char text[64 * 1024];
+	FILE *f = fopen(DOCUMENTATION, "r");
+
+	if (!f)
+		fail_msg("run in the project's root: there is no " DOCUMENTATION);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void test_documentation_has_every_key(void **state)
+{
+	const char *doc = documentation();
+	const struct config_key *key;
+	char row[64], end[256];
+	unsigned rows = 0, n;
+
+	(void)state;
+	for (n = 0; (key = config_key(n)); n++) {
+		const char *line;
+
+		snprintf(row, sizeof(row), "\n| `%s` | ", key->name);
+		snprintf(end, sizeof(end), " | %s | %s |\n", key->fallback ?: "*required*",
+			 key->text);
+		line = strstr(doc, row);
+		if (!line)
+			fail_msg("%s is not documented", key->name);
+		if (strncmp(strchr(line + 1, '\n') + 1 - strlen(end), end, strlen(end)) != 0)
+			fail_msg("the row of %s does not end with%s", key->name, end);
+	}
+	assert_int_equal(n, 13);
+	for (const char *line = strstr(doc, "\n| `"); line; line = strstr(line + 1, "\n| `"))
+		rows++;
+	assert_int_equal(rows, n);
+}
+
+static void format_errors(char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < MIN(errors.count, CONFIG_MAX_ERRORS); i++)
+		n += snprintf(out + n, size - n, "firn.conf:%u: %s\n", errors.error[i].line,
+			      errors.error[i].text);
+}
+
+static void test_documentation_examples(void **state)
+{
+	static const char begin[] = "```ini\n", answer[] = "gets these answers:\n\n```\n";
+	unsigned examples = 0, answered = 0, asked = 0;
+	char shown[8192];
+
+	(void)state;
+	for (char *at = strstr(documentation(), begin), *end; at; at = strstr(end + 3, begin)) {
+		at += strlen(begin);
+		end = strstr(at, "```");
+		parse_bytes(at, end - at);
+		config_check_files(&cfg, is_there, &asked, &errors);
+		format_errors(shown, sizeof(shown));
+		examples++;
+		if (errors.count == 0)
+			continue;
+		answered++;
+		at = strstr(end, answer);
+		assert_non_null(at);
+		at += strlen(answer);
+		if (strncmp(at, shown, strlen(shown)) != 0 || strncmp(at + strlen(shown), "```", 3))
+			fail_msg("answers should be\n%s", shown);
+	}
+	assert_int_equal(examples, 3);
+	assert_int_equal(answered, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty_files_are_fine),
+		cmocka_unit_test(test_defaults_of_a_vm),
+		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_values_of_firn),
+		cmocka_unit_test(test_values_of_vm),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_vm_names),
+		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_control_bytes),
+		cmocka_unit_test(test_messages_fit),
+		cmocka_unit_test(test_all_errors_are_counted),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_good_parts_survive_bad_ones),
+		cmocka_unit_test(test_files_are_looked_up),
+		cmocka_unit_test(test_documentation_has_every_key),
+		cmocka_unit_test(test_documentation_examples),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
