@@ -4,9 +4,21 @@
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
 test_config_SRC := core/config.c core/config_keys.c core/config_text.c
 test_elf_load_SRC := boot/efi/elf_load.c
+EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_decode.c \
+	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_string.c
+test_emulate_SRC := $(EMULATE_SRC)
+test_emulate_LIBS := $(ZYDIS)/libzydis-host.a
+test_emulate_native_SRC := $(EMULATE_SRC) tests/unit/native_cpu.c
+test_emulate_native_LIBS := $(ZYDIS)/libzydis-host.a
+test_emulate_vcpu_SRC := $(EMULATE_SRC) arch/x86/emulate_vcpu.c arch/x86/guest_walk.c \
+	arch/x86/guest_walk_vcpu.c core/guest_memory.c core/memslot.c arch/fake/fake.c \
+	tests/unit/fake_vcpu.c
+test_emulate_vcpu_CFLAGS := -Iarch/x86
+test_emulate_vcpu_LIBS := $(ZYDIS)/libzydis-host.a
 test_epoch_SRC := arch/fake/fake.c
 test_err_SRC := core/err.c
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
+test_guest_walk_SRC := arch/x86/guest_walk.c
 test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
 test_iobus_LIBS := -Wl,--wrap=malloc,--wrap=free
 test_iobus_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
