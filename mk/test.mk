@@ -15,7 +15,7 @@ TEST_SANITIZE_thread := -fsanitize=thread
 # Objects are shared between tests that compile them in the same way: the directory is named after
 # the sanitizer, or after the test when that has flags of its own.
 test_san = $(if $($(1)_SAN),$($(1)_SAN),address)
-test_objdir = build/unit/$(if $($(1)_CFLAGS),$(1),$(call test_san,$(1)))
+test_objdir = build/unit/obj-$(if $($(1)_CFLAGS),$(1),$(call test_san,$(1)))
 
 define UNIT_TEST
 build/unit/$(1): $$(patsubst %,$$(call test_objdir,$(1))/%.o,tests/unit/$(1).c $$($(1)_SRC))
@@ -30,8 +30,8 @@ $(1)/%.o: % $(ZYDIS).stamp | build/version.h
 	$$(call say,HOSTCC,$$<)
 	$$(Q)$$(CC) $$(HOST_CFLAGS) $(2) -MMD -MP -c $$< -o $$@
 endef
-$(foreach s,address thread,$(eval $(call UNIT_OBJECTS,build/unit/$(s),$(TEST_SANITIZE_$(s)))))
-$(foreach t,$(UNIT_TESTS),$(if $($(t)_CFLAGS),$(eval $(call UNIT_OBJECTS,build/unit/$(t),\
+$(foreach s,address thread,$(eval $(call UNIT_OBJECTS,build/unit/obj-$(s),$(TEST_SANITIZE_$(s)))))
+$(foreach t,$(UNIT_TESTS),$(if $($(t)_CFLAGS),$(eval $(call UNIT_OBJECTS,build/unit/obj-$(t),\
 	$(TEST_SANITIZE_$(call test_san,$(t))) $($(t)_CFLAGS)))))
 
 define FUZZ_TARGET
