@@ -50,6 +50,7 @@ struct cpu_features {
 	bool hypervisor; /* Firn runs in a virtual machine */
 };
 extern struct cpu_features cpu_features;
+void cpu_detect_features(void); /* by cpu_init_boot() */
 
 /*
  * First call of all: descriptor tables, exception handling, GS base of the boot CPU, features.
@@ -58,12 +59,12 @@ extern struct cpu_features cpu_features;
 void cpu_init_boot(void);
 
 /*
- * Sets CR0, CR4, EFER and PAT to Firn's values. VMXE and CET are kept as they are. The page
- * tables must be right for NX and WP. Each CPU, once, from paging_init() or the AP entry.
+ * Sets CR0, CR4 (VMXE is kept), EFER and PAT to Firn's values and drops cached translations.
+ * Each CPU, from paging_init() or the AP entry.
  */
 void cpu_set_control_registers(void);
 
-/* Loads tables and GS base of this CPU; IST stacks must be set. Each CPU, once. */
+/* Loads descriptor tables and GS base of this CPU; again after its IST stacks changed. */
 void cpu_load_tables(struct cpu *cpu);
 
 /*

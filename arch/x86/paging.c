@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Firn's address space: image, direct map, the identity root. */
+#include "arch/x86/paging.h"
+
+#include "arch/x86/address_space.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/pagetable.h"
+#include "arch/x86/x86.h"
+#include "boot/image.h"
+#include "core/log.h"
+#include "core/pmem.h"
+
+#define LEAF	(PTE_P | PTE_A | PTE_D | PTE_G)
+#define RW_NX	(LEAF | PTE_RW | PTE_NX)
+#define RO_NX	(LEAF | PTE_NX)
+#define RO_EXEC LEAF
+/* Not global: these must go when CR3 changes back. */
+#define IDENTITY (PTE_P | PTE_RW | PTE_A | PTE_D)
+
+#define IDENTITY_SIZE	  (512 * GiB)
+#define IDENTITY_MIN_SIZE (4 * GiB)
+#define FIRST_HIGH_ENTRY  (PT_ENTRIES / 2)
+
+extern char __image_start[], __image_end[];
+extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[];
+
+static u64 *root, *identity_root;
+static u64 image_base;	/* physical */
+static u64 direct_base; /* 0: the loader's identity map is still in use */
+
+void *phys_to_virt(u64 pa)
+{
+	return (void *)(pa + direct_base);
+}
+
+u64 virt_to_phys(const void *va)
+{
+	return (u64)va - direct_base;
+}
+
+u64 image_to_phys(const void *va)
+{
+	return (u64)va - IMAGE_LINK_BASE + image_base;
+}
+
+static u64 leaf(u64 flags)
+{
+	return cpu_features.nx ? flags : flags & ~PTE_NX;
+}
+
+static unsigned max_level(void)
+{
+	return cpu_features.gib_pages ? 3 : 2;
+}
+
+static enum firn_err map_image_part(const char *start, const char *end, u64 flags)
+{
+	return pagetable_map(root, (u64)start, image_to_phys(start), end - start, leaf(flags), 1);
+}
+
+static enum firn_err map_image(void)
+{
+	enum firn_err err = map_image_part(__text_start, __text_end, RO_EXEC);
+
+	if (!err)
+		err = map_image_part(__rodata_start, __rodata_end, RO_NX);
+	if (!err)
+		err = map_image_part(__data_start, __image_end, RW_NX);
+	return err;
+}
+
+static enum firn_err map_direct(u64 base, u64 end, u64 flags)
+{
+	if (base >= end)
+		return FIRN_OK;
+	return pagetable_map(root, DIRECT_MAP_BASE + base, base, end - base, leaf(flags),
+			     max_level());
+}
+
+/* The image's text and constants must not be writable through this alias either. */
+static enum firn_err map_ram(u64 base, u64 end, u64 flags)
+{
+	u64 ro_start = image_to_phys(__image_start), ro_end = image_to_phys(__rodata_end);
+	enum firn_err err = map_direct(base, MIN(end, ro_start), flags);
+
+	if (!err)
+		err = map_direct(MAX(base, ro_start), MIN(end, ro_end), RO_NX);
+	if (!err)
+		err = map_direct(MAX(base, ro_end), end, flags);
+	return err;
+}
+
+static u64 ram_flags(u32 type)
+{
+	switch (type) {
+	case HANDOVER_MEM_FREE:
+	case HANDOVER_MEM_LOADER:
+	case HANDOVER_MEM_RUNTIME:
+		return RW_NX;
+	case HANDOVER_MEM_ACPI:
+		return RO_NX;
+	default:
+		return 0;
+	}
+}
+
+/* Neighbours with the same flags are mapped as one, so that large pages fit. */
+static enum firn_err map_all_ram(const struct handover *h)
+{
+	for (u32 i = 0; i < h->nr_memory;) {
+		const struct handover_memory *m = &h->memory[i];
+		u64 flags = ram_flags(m->type), end = m->base + m->size;
+		enum firn_err err;
+
+		for (i++; i < h->nr_memory && h->memory[i].base == end; i++) {
+			if (ram_flags(h->memory[i].type) != flags)
+				break;
+			end += h->memory[i].size;
+		}
+		if (!flags || m->base >= DIRECT_MAP_SIZE)
+			continue;
+		err = map_ram(ALIGN_DOWN(m->base, PAGE_SIZE),
+			      ALIGN_UP(MIN(end, DIRECT_MAP_SIZE), PAGE_SIZE), flags);
+		if (err)
+			return err;
+	}
+	return FIRN_OK;
+}
+
+/* Tables below the PML4 entries are shared by both roots, so the entries must exist by now. */
+static enum firn_err fill_windows(void)
+{
+	static const u64 window[] = { MMIO_BASE, STACKS_BASE, HEAP_BASE };
+	enum firn_err err = FIRN_OK;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(window) && !err; i++)
+		err = pagetable_fill_top(root, window[i]);
+	return err;
+}
+
+static enum firn_err map_runtime_services(const struct handover *h)
+{
+	for (u32 i = 0; i < h->nr_memory; i++) {
+		const struct handover_memory *m = &h->memory[i];
+		u64 base = MAX(m->base, IDENTITY_MIN_SIZE), end = m->base + m->size;
+		enum firn_err err;
+
+		if (m->type != HANDOVER_MEM_RUNTIME || end <= base)
+			continue;
+		err = pagetable_map(identity_root, base, base, end - base, IDENTITY, 2);
+		if (err)
+			return err;
+	}
+	return FIRN_OK;
+}
+
+static enum firn_err make_identity_root(const struct handover *h)
+{
+	u64 size = MIN(IDENTITY_SIZE, BIT(cpu_features.phys_bits));
+	enum firn_err err;
+
+	for (unsigned i = FIRST_HIGH_ENTRY; i < PT_ENTRIES; i++)
+		identity_root[i] = root[i];
+	if (cpu_features.gib_pages)
+		return pagetable_map(identity_root, 0, 0, size, IDENTITY, 3);
+	err = pagetable_map(identity_root, 0, 0, IDENTITY_MIN_SIZE, IDENTITY, 2);
+	return err ? err : map_runtime_services(h);
+}
+
+void paging_load(void)
+{
+	write_cr3(paging_root());
+	cpu_set_control_registers();
+}
+
+enum firn_err paging_init(const struct handover *h)
+{
+	enum firn_err err = ERR_NOMEM;
+
+	image_base = h->image_base;
+	root = pagetable_alloc();
+	identity_root = pagetable_alloc();
+	if (root && identity_root)
+		err = map_image();
+	if (!err)
+		err = map_all_ram(h);
+	if (!err)
+		err = fill_windows();
+	if (!err)
+		err = make_identity_root(h);
+	if (err)
+		return err;
+
+	paging_load();
+	root = (u64 *)((u64)root + DIRECT_MAP_BASE);
+	identity_root = (u64 *)((u64)identity_root + DIRECT_MAP_BASE);
+	direct_base = DIRECT_MAP_BASE;
+	address_space_init(root);
+	pagetable_use_any_memory();
+
+	err = paging_map_stacks(this_cpu());
+	if (!err)
+		cpu_load_tables(this_cpu()); /* the new IST stacks */
+	return err;
+}
+
+u64 paging_root(void)
+{
+	return virt_to_phys(root);
+}
+
+u64 paging_identity_root(void)
+{
+	return virt_to_phys(identity_root);
+}
