@@ -6,6 +6,8 @@ THIRD_PARTY := build/third-party
 NEWLIB := $(THIRD_PARTY)/newlib
 ZYDIS := $(THIRD_PARTY)/zydis
 LINUX := $(THIRD_PARTY)/linux
+# For programs of the build machine: test_x_LIBS := $(ZYDIS_HOST)
+ZYDIS_HOST := $(ZYDIS)/libzydis-host.a
 
 # How the decoder was built, so that its headers match: no formatter, no encoder, no C library.
 # Guests reach devices with plain instructions: the tables of AVX-512 would only take much room.

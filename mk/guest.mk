@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The Linux guest: Debian's cloud kernel as it is (vmlinuz, and vmlinux as unpacked from it), and a
-# small initramfs with busybox; and the test guests of tests/guest.
+# small initramfs with busybox.
 
 GUEST_PARTS := build/guest/vmlinuz build/guest/vmlinux build/guest/initrd.gz
 

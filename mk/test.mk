@@ -5,6 +5,10 @@
 include tests/unit/sources.mk
 include tests/fuzz/sources.mk
 
+# Own guest kernels and benchmarks have rules of their own; they add what they make to TEST_GUESTS.
+TEST_GUESTS :=
+include $(wildcard tests/guest/*.mk tests/bench/*.mk)
+
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
@@ -50,7 +54,7 @@ FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=build/fuzz/%)
 
 .PHONY: test test-fast fuzz bench test-programs system-parts
 test-programs: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
-system-parts: all guest
+system-parts: all guest $(TEST_GUESTS)
 
 ## test-fast: style checks, unit tests and fuzz corpus replay (under a minute)
 test-fast: test-programs
