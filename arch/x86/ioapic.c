@@ -169,6 +169,7 @@ void ioapic_reset(struct ioapic *ioapic)
 	ioapic->id = 0;
 	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
 		ioapic->redirection[pin] = RTE_MASKED;
+	__atomic_add_fetch(&ioapic->generation, 1, __ATOMIC_RELEASE);
 	spin_unlock(&ioapic->lock);
 }
 

@@ -46,3 +46,9 @@ test_pmem_SRC := core/log.c arch/fake/fake.c
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
+test_vmx_caps_SRC := arch/x86/vmx/caps.c
+test_vmx_entry_checks_SRC := arch/x86/vmx/entry_checks.c arch/x86/vmx/caps.c
+test_vmx_ept_SRC := arch/x86/vmx/ept.c arch/x86/vmx/caps.c core/pmem.c core/log.c arch/fake/fake.c
+test_vmx_lifecycle_SRC := arch/x86/vmx/lifecycle.c arch/x86/vmx/caps.c core/pmem.c core/log.c \
+	arch/fake/fake.c
+test_vmx_lifecycle_CFLAGS := -Itests/unit/fake_vmx

@@ -193,6 +193,8 @@ static void write_apic_fields(struct vcpu *vcpu)
 	vmwrite(APIC_ACCESS_PAGE, virt_to_phys(vcpu->vm->arch.apic_access_page));
 	vmwrite(TPR_THRESHOLD, 0);
 	vmwrite(GUEST_INTERRUPT_STATUS, 0);
+	for (unsigned i = 0; i < 4; i++)
+		vmwrite((enum vmcs_field)(EOI_EXIT_BITMAP0 + 2 * i), 0);
 }
 
 static void write_processor_controls(struct vcpu *vcpu)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* From the hand-over to the CPU loop. */
+#include <string.h>
+
+#include "arch/x86/clock.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/interrupts.h"
+#include "arch/x86/main.h"
+#include "arch/x86/paging.h"
+#include "arch/x86/platform.h"
+#include "arch/x86/power.h"
+#include "arch/x86/smp.h"
+#include "arch/x86/virt.h"
+#include "arch/x86/x86.h"
+#include "build/version.h"
+#include "core/console.h"
+#include "core/files.h"
+#include "core/machine.h"
+#include "core/pmem.h"
+#include "core/sched.h"
+#include "drivers/framebuffer/framebuffer.h"
+#include "drivers/keyboard/keyboard.h"
+#include "drivers/serial/serial.h"
+
+static struct handover handover; /* the loader's copy is not mapped for long */
+static struct firn_config config;
+static struct config_errors config_errors;
+
+static void say_hello(void)
+{
+	log_info("Firn %s, started by %s", FIRN_VERSION, handover.firmware);
+	if (handover.message[0])
+		log_warn("loader: %s", handover.message);
+}
+
+static void take_memory(void)
+{
+	struct pmem_stats st;
+
+	for (unsigned i = 0; i < handover.nr_memory; i++) {
+		const struct handover_memory *m = &handover.memory[i];
+
+		if (m->type == HANDOVER_MEM_FREE && pmem_add(m->base, m->size) != FIRN_OK)
+			log_warn("memory map: range at 0x%llx is not usable",
+				 (unsigned long long)m->base);
+	}
+	pmem_get_stats(&st);
+	log_info("memory: %llu MiB free in %u ranges", (unsigned long long)(st.free / MiB),
+		 handover.nr_memory);
+}
+
+static void log_features(void)
+{
+	const struct cpu_features *f = &cpu_features;
+	u64 cr0 = read_cr0(), cr4 = read_cr4();
+
+	log_info("CPU: %s %s, %u physical address bits", f->vendor, f->brand, f->phys_bits);
+	log_info("features:%s%s%s%s%s%s", f->x2apic ? " x2APIC" : " xAPIC",
+		 f->tsc_deadline ? " TSC-deadline" : "", f->invariant_tsc ? " invariant-TSC" : "",
+		 f->gib_pages ? " 1GiB-pages" : "", f->xsave ? " XSAVE" : "",
+		 f->hypervisor ? " (nested)" : "");
+	log_info("protection:%s%s%s%s%s", cr0 & CR0_WP ? " WP" : "",
+		 rdmsr(MSR_EFER) & EFER_NXE ? " NX" : "", cr4 & CR4_SMEP ? " SMEP" : "",
+		 cr4 & CR4_SMAP ? " SMAP" : "", cr4 & CR4_UMIP ? " UMIP" : "");
+	log_info("mitigations: guest registers are cleared at VM exit; no predictor flushing");
+}
+
+static void start_machine(void)
+{
+	framebuffer_init(&handover.framebuffer);
+	if (!handover.framebuffer.base && handover.source == HANDOVER_MULTIBOOT2)
+		vga_text_init();
+	platform_init(&handover);
+	if (clock_init(&handover) != FIRN_OK)
+		log_warn("clock: no timer to measure the TSC with; 1 GHz assumed");
+	if (interrupts_init() != FIRN_OK)
+		log_warn("interrupts: no IOAPIC; consoles are polled");
+	power_init(&handover);
+	serial_init();
+	keyboard_init();
+	log_features();
+}
+
+/* Every CPU says for itself what became of it. */
+static bool virtualize_this_cpu(void)
+{
+	enum firn_err err = virt_cpu_enable();
+
+	if (err != FIRN_OK && err != ERR_STATE)
+		log_error("CPU %u: no virtualization: %s", cpu_index(),
+			  virt_cpu_status(cpu_index()));
+	else
+		log_info("CPU %u: APIC id %u, %s", cpu_index(), this_cpu()->apic_id,
+			 virt_cpu_status(cpu_index()));
+	return err == FIRN_OK;
+}
+
+static void ap_main(void)
+{
+	virtualize_this_cpu();
+	cpu_loop();
+}
+
+static void take_files(void)
+{
+	for (unsigned i = 0; i < handover.nr_files; i++) {
+		const struct handover_file *f = &handover.files[i];
+		enum firn_err err = files_add(f->name, phys_to_virt(f->base), f->size);
+
+		if (err != FIRN_OK)
+			log_error("file %s: %s", f->name, firn_strerror(err));
+		else
+			log_info("file %s: %llu KiB", f->name,
+				 (unsigned long long)DIV_ROUND_UP(f->size, KiB));
+	}
+}
+
+/* All errors at once, so that one try shows them all. False = nothing may be started. */
+static bool read_config(void)
+{
+	if (!handover.config_base) {
+		log_error("no firn.conf found: nothing to start");
+		return false;
+	}
+	if (config_parse(phys_to_virt(handover.config_base), handover.config_size, &config,
+			 &config_errors) == FIRN_OK)
+		config_check_files(&config, files_exist, NULL, &config_errors);
+	for (unsigned i = 0; i < MIN(config_errors.count, (unsigned)CONFIG_MAX_ERRORS); i++)
+		log_error("%s:%u: %s", handover.config_name, config_errors.error[i].line,
+			  config_errors.error[i].text);
+	if (config_errors.count > CONFIG_MAX_ERRORS)
+		log_error("%s: %u more errors", handover.config_name,
+			  config_errors.count - CONFIG_MAX_ERRORS);
+	if (config_errors.count == 0)
+		log_set_level(config.loglevel);
+	return config_errors.count == 0;
+}
+
+/* Second half, on the boot CPU's own stack with guard pages. */
+static void run(void)
+{
+	bool virtualized = virtualize_this_cpu();
+	unsigned online = cpus_start(ap_main);
+	bool configured;
+
+	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
+	take_files();
+	configured = read_config();
+	cpu_loop_poll = serial_poll;
+	shell_init();
+	if (configured && virtualized)
+		machine_start_vms(&config);
+	else if (configured)
+		log_error("no VM can be started: the boot CPU has no virtualization");
+	cpu_loop();
+}
+
+void firn_main(struct handover *from_loader)
+{
+	handover = *from_loader;
+	early_console_init();
+	cpu_init_boot();
+	say_hello();
+	BUG_ON(handover.magic != HANDOVER_MAGIC || handover.version != HANDOVER_VERSION);
+	take_memory();
+	BUG_ON(paging_init(&handover) != FIRN_OK);
+	start_machine();
+	cpus_enumerate(&handover);
+	cpu_switch_stack(run);
+}
+
+void arch_machine_end(enum machine_end end)
+{
+	unsigned lost = cpus_park_others(virt_cpu_disable);
+
+	virt_cpu_disable();
+	if (lost)
+		log_warn("%u CPU%s did not leave virtualization", lost, lost == 1 ? "" : "s");
+	log_info("virtualization is off on all CPUs");
+	if (end == MACHINE_REBOOT) {
+		serial_flush();
+		machine_reboot();
+	}
+	console_print("firn: exit status %u\n", machine_exit_status());
+	serial_flush();
+	machine_power_off();
+}

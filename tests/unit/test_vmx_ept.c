@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Extended page tables against plain arithmetic: sizes of pages, types, holes, all memory returned. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "arch/fake/fake.h"
+#include "arch/x86/vmx/caps.h"
+#include "arch/x86/vmx/ept.h"
+#include "arch/x86/vmx/vmcs.h"
+#include "core/pmem.h"
+
+#define ADDR_MASK 0x000ffffffffff000ull
+#define MEMTYPE	  (7ull << 3)
+#define WB	  (6ull << 3)
+#define LARGE	  BIT(7)
+
+static u64 root;
+
+static int setup(void **state)
+{
+	(void)state;
+	vmx_caps.ept_vpid = EPT_CAP_1G | EPT_CAP_2M;
+	root = ept_create();
+	return root ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct pmem_stats st;
+
+	(void)state;
+	ept_destroy(root);
+	pmem_get_stats(&st);
+	return st.used[PMEM_PAGE_TABLE] == 0 ? 0 : -1;
+}
+
+static int add_memory(void **state)
+{
+	(void)state;
+	fake_reset();
+	fake_set_ram(MiB, 4 * MiB);
+	return pmem_add(MiB, 4 * MiB);
+}
+
+static void expect_page(u64 gpa, u64 hpa, u64 page_size, u64 access)
+{
+	u64 size, entry = ept_lookup(root, gpa, &size);
+
+	assert_int_equal(size, page_size);
+	assert_int_equal(entry & ADDR_MASK & ~(page_size - 1), hpa);
+	assert_int_equal(entry & EPT_RWX, access);
+	assert_int_equal(entry & MEMTYPE, WB);
+	assert_int_equal(!!(entry & LARGE), page_size > PAGE_SIZE);
+}
+
+static void expect_hole(u64 gpa)
+{
+	u64 size;
+
+	assert_int_equal(ept_lookup(root, gpa, &size), 0);
+}
+
+static void largest_pages_that_fit(void **state)
+{
+	(void)state;
+	assert_int_equal(ept_map(root, 0, 8 * GiB, 2 * GiB + 2 * MiB + PAGE_SIZE, EPT_RWX), FIRN_OK);
+	expect_page(0, 8 * GiB, GiB, EPT_RWX);
+	expect_page(GiB, 9 * GiB, GiB, EPT_RWX);
+	expect_page(2 * GiB, 10 * GiB, 2 * MiB, EPT_RWX);
+	expect_page(2 * GiB + 2 * MiB, 10 * GiB + 2 * MiB, PAGE_SIZE, EPT_RWX);
+	expect_hole(2 * GiB + 2 * MiB + PAGE_SIZE);
+	expect_hole(4 * GiB);
+}
+
+static void misaligned_backing_means_small_pages(void **state)
+{
+	(void)state;
+	assert_int_equal(ept_map(root, 0, 2 * MiB + PAGE_SIZE, 4 * MiB, EPT_READ), FIRN_OK);
+	for (u64 gpa = 0; gpa < 4 * MiB; gpa += PAGE_SIZE)
+		expect_page(gpa, 2 * MiB + PAGE_SIZE + gpa, PAGE_SIZE, EPT_READ);
+}
+
+static void without_gigabyte_pages(void **state)
+{
+	(void)state;
+	vmx_caps.ept_vpid = EPT_CAP_2M;
+	assert_int_equal(ept_map(root, GiB, GiB, GiB, EPT_RWX), FIRN_OK);
+	expect_page(GiB, GiB, 2 * MiB, EPT_RWX);
+	expect_page(2 * GiB - 2 * MiB, 2 * GiB - 2 * MiB, 2 * MiB, EPT_RWX);
+	expect_hole(2 * GiB);
+	expect_hole(GiB - PAGE_SIZE);
+}
+
+static void unmap_leaves_the_rest(void **state)
+{
+	(void)state;
+	assert_int_equal(ept_map(root, 0, 16 * MiB, 8 * MiB, EPT_RWX), FIRN_OK);
+	ept_unmap(root, 2 * MiB, 4 * MiB);
+	expect_page(0, 16 * MiB, 2 * MiB, EPT_RWX);
+	expect_hole(2 * MiB);
+	expect_hole(6 * MiB - PAGE_SIZE);
+	expect_page(6 * MiB, 22 * MiB, 2 * MiB, EPT_RWX);
+	ept_unmap(root, 0, 64 * GiB); /* holes included */
+	expect_hole(0);
+}
+
+static void top_of_the_address_space(void **state)
+{
+	(void)state;
+	assert_int_equal(ept_map(root, BIT(48) - PAGE_SIZE, MiB, PAGE_SIZE, EPT_RWX), FIRN_OK);
+	expect_page(BIT(48) - PAGE_SIZE, MiB, PAGE_SIZE, EPT_RWX);
+	expect_hole(0);
+}
+
+static void out_of_memory(void **state)
+{
+	/* 4 GiB in small pages needs 8 MiB of tables; there are 4 MiB. */
+	(void)state;
+	assert_int_equal(ept_map(root, 0, PAGE_SIZE, 4 * GiB, EPT_RWX), ERR_NOMEM);
+	expect_page(0, PAGE_SIZE, PAGE_SIZE, EPT_RWX); /* the part before is intact */
+}
+
+static void pointer_value(void **state)
+{
+	(void)state;
+	assert_int_equal(ept_pointer(0x1000), 0x101e); /* write-back, walk length 4 */
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(largest_pages_that_fit), TEST(misaligned_backing_means_small_pages),
+		TEST(without_gigabyte_pages), TEST(unmap_leaves_the_rest),
+		TEST(top_of_the_address_space), TEST(out_of_memory),
+		TEST(pointer_value),
+	};
+
+	return cmocka_run_group_tests(tests, add_memory, NULL);
+}
