@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/arch.h"
+#include "core/escape_filter.h"
 #include "core/spinlock.h"
 
 #define NS_PER_S  1000000000ull
@@ -28,6 +29,9 @@ static struct {
 	u32 panic;
 	enum log_level level;
 	struct log_sink *sinks;
+	bool mid_line; /* the sinks show a line that has not ended */
+	size_t prompt_len;
+	char prompt[LOG_PROMPT_MAX];
 	u64 head; /* bytes ever written; the ring holds the last LOG_RING_SIZE of them */
 	char ring[LOG_RING_SIZE];
 } log_state = { .level = LOG_INFO };
@@ -99,6 +103,17 @@ static void sinks_write(const char *text, size_t len)
 	}
 }
 
+/* A line of the log never starts in the middle of what a guest or the prompt wrote. */
+static void show_line(const char *line, size_t len)
+{
+	if (log_state.mid_line)
+		sinks_write("\n", 1);
+	sinks_write(line, len);
+	log_state.mid_line = !in_panic() && log_state.prompt_len > 0;
+	if (log_state.mid_line)
+		sinks_write(log_state.prompt, log_state.prompt_len);
+}
+
 /* Text may come from outside (file names, guests): nothing in it may steer a terminal. */
 static void make_printable(char *text)
 {
@@ -150,7 +165,7 @@ void log_vprintf(enum log_level level, const char *fmt, va_list ap)
 	ring_append(line, len);
 	/* A line from within a sink goes to the ring only: its sink is busy with another one. */
 	if ((locked || in_panic()) && level <= log_get_level())
-		sinks_write(line, len);
+		show_line(line, len);
 	log_unlock(locked);
 }
 
@@ -161,6 +176,65 @@ void log_printf(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	log_vprintf(level, fmt, ap);
 	va_end(ap);
+}
+
+/* Runs of bytes that pass go out in one piece. */
+static void write_filtered(struct log_sink *sink, const char *text, size_t len)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (escape_filter(&sink->escape, (u8)text[i]))
+			continue;
+		if (i > start)
+			sink->write(sink, text + start, i - start);
+		start = i + 1;
+	}
+	if (len > start)
+		sink->write(sink, text + start, len - start);
+}
+
+static void raw_write(const char *text, size_t len)
+{
+	if (!len)
+		return;
+	for (struct log_sink *s = log_state.sinks; s; s = s->next) {
+		if (s->write && s->plain)
+			write_filtered(s, text, len);
+		else if (s->write)
+			s->write(s, text, len);
+	}
+	log_state.mid_line = text[len - 1] != '\n';
+}
+
+void log_write_raw(const char *text, size_t len)
+{
+	bool locked = log_lock();
+
+	if (locked)
+		raw_write(text, len);
+	log_unlock(locked);
+}
+
+void log_fresh_line(void)
+{
+	bool locked = log_lock();
+
+	if (locked && log_state.mid_line)
+		raw_write("\n", 1);
+	log_unlock(locked);
+}
+
+void log_set_prompt(const char *prompt, const char *text, size_t len)
+{
+	bool locked = log_lock();
+
+	if (locked) {
+		log_state.prompt_len = MIN(strlen(prompt), (size_t)LOG_PROMPT_MAX);
+		memcpy(log_state.prompt, prompt, log_state.prompt_len);
+		raw_write(text, len);
+	}
+	log_unlock(locked);
 }
 
 void log_set_level(enum log_level level)

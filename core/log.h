@@ -7,7 +7,13 @@
 
 #include "core/types.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG,
+	LOG_LEVELS
+};
 
 /*
  * Writes one line (a newline is appended) to the ring and to every sink. Any CPU, any context
@@ -37,12 +43,28 @@ struct log_sink {
 	const char *name;
 	void (*write)(struct log_sink *sink, const char *text, size_t len);
 	void (*write_sync)(struct log_sink *sink, const char *text, size_t len);
+	bool plain; /* knows text only: control sequences of guests are taken out */
+	u8 escape;  /* enum escape_state of a plain sink; the log's */
 	struct log_sink *next;
 };
 /* Registers a sink and replays the ring into it, so that a late console shows everything. */
 void log_add_sink(struct log_sink *sink);
 /* After this, log lines use write_sync only and no locks: the machine is going down. */
 void log_enter_panic(void);
+
+/*
+ * Console output that is not the log: the prompt and guests. Goes to the sinks as it is, not to
+ * the ring. A log line in the middle of it starts in a line of its own. Any CPU, not from a sink.
+ */
+void log_write_raw(const char *text, size_t len);
+/* Ends the line that raw output is in the middle of, if it is. */
+void log_fresh_line(void);
+#define LOG_PROMPT_MAX 256
+/*
+ * Writes text raw; from now on prompt (cut to LOG_PROMPT_MAX bytes) is shown again behind each log
+ * line. "" = no prompt.
+ */
+void log_set_prompt(const char *prompt, const char *text, size_t len);
 
 /* Reads the ring from byte position *pos (0 = oldest kept); returns bytes copied, advances *pos. */
 size_t log_read(u64 *pos, char *buf, size_t len);
@@ -54,19 +76,19 @@ struct log_ratelimit {
 	bool used;
 };
 bool log_ratelimit_ok(struct log_ratelimit *rl);
-#define log_ratelimited(level, ...)                                                                \
-	do {                                                                                       \
-		static struct log_ratelimit rl_;                                                   \
-		if (log_ratelimit_ok(&rl_))                                                        \
-			log_printf(level, __VA_ARGS__);                                            \
+#define log_ratelimited(level, ...)                     \
+	do {                                            \
+		static struct log_ratelimit rl_;        \
+		if (log_ratelimit_ok(&rl_))             \
+			log_printf(level, __VA_ARGS__); \
 	} while (0)
 
 /* Host bug: prints message, registers, back-trace and the last log lines, stops every CPU. */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn __cold;
-#define BUG_ON(cond)                                                                               \
-	do {                                                                                       \
-		if (unlikely(cond))                                                                \
-			panic("%s:%d: %s", __FILE__, __LINE__, #cond);                             \
+#define BUG_ON(cond)                                                   \
+	do {                                                           \
+		if (unlikely(cond))                                    \
+			panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 
 #endif
