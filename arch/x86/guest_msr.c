@@ -2,13 +2,17 @@
 /* The table of guest MSRs, and access through it. Rules for single MSRs: guest_msr_rules.c. */
 #include "arch/x86/guest_msr.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "arch/x86/guest_msr_rules.h"
 #include "arch/x86/kvm_para.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
 #include "core/log.h"
+
+#define MSR_NAME_MAX 28
 
 /* What makes an MSR exist: any of these features; nothing = it always exists. */
 #define NEEDS(...)                \
@@ -230,11 +234,33 @@ size_t guest_msr_list(const struct vcpu *vcpu, u32 *msrs, size_t max)
 	return n;
 }
 
-const char *guest_msr_name(u32 msr)
+static bool format_name(const struct msr_row *row, u32 msr, char *buf, size_t len)
+{
+	if (row->flags & (MSR_ABSENT | MSR_UNLISTED))
+		return false;
+	if (row->first == row->last)
+		snprintf(buf, len, "%s", row->name);
+	else
+		snprintf(buf, len, "%s+%u", row->name, (unsigned)(msr - row->first));
+	return true;
+}
+
+bool guest_msr_name(u32 msr, char *buf, size_t len)
 {
 	const struct msr_row *row = find(msr);
 
-	return row && !(row->flags & (MSR_ABSENT | MSR_UNLISTED)) ? row->name : NULL;
+	return row && format_name(row, msr, buf, len);
+}
+
+bool guest_msr_by_name(const char *name, u32 *msr)
+{
+	char buf[MSR_NAME_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (*msr = rows[i].first; *msr <= rows[i].last; (*msr)++)
+			if (format_name(&rows[i], *msr, buf, sizeof(buf)) && !strcmp(buf, name))
+				return true;
+	return false;
 }
 
 /* The row of an MSR that is in guest_msr_list. */

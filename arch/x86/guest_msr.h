@@ -38,9 +38,11 @@ u64 guest_msr_arch_capabilities(u64 host);
  * For registers by id: the MSRs that this VM has and that can be read, in ascending order, up to
  * max of them; returns how many there are. x2APIC registers are not among them: see vcpu_regs.h.
  */
+#define MSR_LIST_MAX 64
 size_t guest_msr_list(const struct vcpu *vcpu, u32 *msrs, size_t max);
-/* Name without the prefix MSR_, or NULL. Arrays of MSRs share one name. */
-const char *guest_msr_name(u32 msr);
+/* Name like "LSTAR", "IA32_MTRR_PHYS+3" for MSRs that some VM can list; false = there is none. */
+bool guest_msr_name(u32 msr, char *buf, size_t len);
+bool guest_msr_by_name(const char *name, u32 *msr);
 /* As above, without logging. ERR_NOENT: no such MSR here; ERR_READONLY; ERR_INVALID: bad value. */
 enum firn_err guest_msr_get(struct vcpu *vcpu, u32 msr, u64 *value);
 enum firn_err guest_msr_set(struct vcpu *vcpu, u32 msr, u64 value);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "arch/x86/guest_msr.h"
-#include "arch/x86/kvm_para.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
 #include "core/guest_layout.h"
@@ -164,16 +163,10 @@ MSR_WRITER(msr_write_zero)
 /* The guest's TSC jumps: its deadline and its kvmclock are in TSC ticks and follow. */
 static void set_tsc_adjust(struct vcpu *vcpu, u64 adjust)
 {
-	struct lapic *lapic = &vcpu->arch.lapic;
-	u64 deadline = lapic_get_tsc_deadline(lapic);
-	u64 clock = vcpu->arch.pvclock.system_time_msr;
-
 	vcpu->arch.tsc_adjust = adjust;
 	virt_update_tsc_offset(vcpu);
-	if (deadline)
-		lapic_set_tsc_deadline(lapic, deadline);
-	if (clock & KVM_SYSTEM_TIME_ENABLED)
-		pvclock_msr_write(vcpu, MSR_KVM_SYSTEM_TIME, clock);
+	lapic_tsc_changed(&vcpu->arch.lapic);
+	pvclock_update(vcpu);
 }
 
 /* SDM 3B 17.17.3: what a write adds to the TSC is added to IA32_TSC_ADJUST too. */

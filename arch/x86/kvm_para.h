@@ -15,23 +15,16 @@
 #define KVM_FEATURE_CLOCKSOURCE2       CPUID_FEATURE(CPUID_KVM, 0u, CPUID_EAX, 3u)
 #define KVM_FEATURE_CLOCKSOURCE_STABLE CPUID_FEATURE(CPUID_KVM, 0u, CPUID_EAX, 24u)
 
-#define MSR_KVM_WALL_CLOCK_OLD	0x11
-#define MSR_KVM_SYSTEM_TIME_OLD 0x12
-#define MSR_KVM_FIRST		0x4b564d00
-#define MSR_KVM_WALL_CLOCK	0x4b564d00
-#define MSR_KVM_SYSTEM_TIME	0x4b564d01
-#define KVM_SYSTEM_TIME_ENABLED BIT(0)
-#define MSR_KVM_LAST		0x4b564dff
+/* MSRs of the range; the clock's own are in pvclock.h. */
+#define MSR_KVM_FIRST 0x4b564d00
+#define MSR_KVM_LAST  0x4b564dff
 
 #define KVM_HC_VAPIC_POLL_IRQ	    1
 #define KVM_HC_CLOCK_PAIRING	    9
 #define KVM_CLOCK_PAIRING_WALLCLOCK 0
 
 /* Hypercalls return the negative of these. */
-#define KVM_EPERM      1
-#define KVM_EFAULT     14
-#define KVM_EINVAL     22
-#define KVM_EOPNOTSUPP 95
-#define KVM_ENOSYS     1000
+#define KVM_EPERM  1
+#define KVM_ENOSYS 1000
 
 #endif

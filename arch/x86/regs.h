@@ -96,6 +96,7 @@ enum x86_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG
 #define SEG_AR_DB	BIT(14)
 #define SEG_AR_G	BIT(15)
 #define SEG_AR_UNUSABLE BIT(16)
+#define SEG_SELECTOR_RPL 3u
 
 struct x86_seg {
 	u16 selector;
