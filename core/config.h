@@ -11,16 +11,22 @@
 
 #define CONFIG_MAX_VMS	   64
 #define CONFIG_MAX_MODULES 8
-#define CONFIG_NAME_MAX	   32  /* VM name with its NUL: [a-z0-9][a-z0-9-_.]* */
-#define CONFIG_FILE_MAX	   64  /* file name with its NUL */
+#define CONFIG_NAME_MAX	   32	/* VM name with its NUL: [a-z0-9][a-z0-9-_.]* */
+#define CONFIG_FILE_MAX	   64	/* file name with its NUL */
 #define CONFIG_TEXT_MAX	   2048 /* command line with its NUL (Linux's own limit) */
 #define CONFIG_MAX_VCPUS   64
 #define CONFIG_MAX_ERRORS  16
 
-enum config_console { CONSOLE_SERIAL0 = 1, CONSOLE_FRAMEBUFFER = 2 }; /* bit set */
+enum config_console {
+	CONSOLE_SERIAL0 = 1,
+	CONSOLE_FRAMEBUFFER = 2
+}; /* bit set */
 
 /* What follows when a guest asks for it or breaks. */
-enum vm_action { VM_ACTION_STOP, VM_ACTION_RESET };
+enum vm_action {
+	VM_ACTION_STOP,
+	VM_ACTION_RESET
+};
 
 struct config_file_ref {
 	char name[CONFIG_FILE_MAX];
@@ -34,15 +40,15 @@ struct vm_config {
 	unsigned cpus; /* 1..CONFIG_MAX_VCPUS */
 	u64 memory;    /* bytes, multiple of 1 MiB, >= 16 MiB */
 	unsigned memory_line;
-	struct config_file_ref kernel; /* required */
-	struct config_file_ref initrd; /* name "" = none */
+	struct config_file_ref kernel;			   /* required */
+	struct config_file_ref initrd;			   /* name "" = none */
 	struct config_file_ref module[CONFIG_MAX_MODULES]; /* multiboot 1 modules */
 	unsigned nr_modules;
 	char cmdline[CONFIG_TEXT_MAX];
-	bool autostart;			 /* default yes */
-	bool test_devices;		 /* debug exit 0xf4, debug console 0xe9; default no */
-	enum vm_action on_triple_fault;	 /* default reset */
-	enum vm_action on_reboot;	 /* guest asks for a reset; default reset */
+	bool autostart;			/* default yes */
+	bool test_devices;		/* debug exit 0xf4, debug console 0xe9; default no */
+	enum vm_action on_triple_fault; /* default reset */
+	enum vm_action on_reboot;	/* guest asks for a reset; default reset */
 };
 
 struct firn_config {
@@ -55,7 +61,7 @@ struct firn_config {
 
 /* All problems are collected, so that one try shows them all. */
 struct config_error {
-	unsigned line; /* 1-based; 0 = the file as a whole */
+	unsigned line;	/* 1-based; 0 = the file as a whole */
 	char text[192]; /* what was found and what was expected */
 };
 struct config_errors {
@@ -81,7 +87,7 @@ enum firn_err config_check_files(const struct firn_config *cfg,
 
 /* The keys that there are, for a reference; the parser uses the same table. */
 struct config_key {
-	const char *section;  /* "firn" or "vm" */
+	const char *section; /* "firn" or "vm" */
 	const char *name;
 	const char *value;    /* what it takes */
 	const char *fallback; /* when it is not given; NULL = it must be given */

@@ -16,7 +16,10 @@ enum firn_err guest_zero(struct memslots *ms, u64 gpa, size_t len) __must_check;
 /* Loaders and firmware tables: like guest_write, but may fill ROM. VM not running. */
 enum firn_err guest_load(struct memslots *ms, u64 gpa, const void *buf, size_t len) __must_check;
 
-enum guest_access { GUEST_READ, GUEST_WRITE };
+enum guest_access {
+	GUEST_READ,
+	GUEST_WRITE
+};
 /*
  * Direct pointer to [gpa, gpa+len) inside one slot, NULL if not all inside one. For atomics and
  * rings; GUEST_WRITE marks all its pages dirty now, so map again for each use.

@@ -30,8 +30,8 @@ struct iorange {
 struct iobus_map {
 	struct epoch_entry retired;
 	unsigned count;
-	unsigned first_step; /* of the search, in entries */
-	u64 *base; /* range[].base once more, packed and padded for the search */
+	unsigned first_step;	/* of the search, in entries */
+	u64 *base;		/* range[].base once more, packed and padded for the search */
 	struct iorange range[]; /* sorted by base */
 };
 

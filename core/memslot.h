@@ -11,7 +11,10 @@
 
 #define MEMSLOT_MAX 32
 
-enum memslot_kind { MEMSLOT_RAM = 1, MEMSLOT_ROM = 2 };
+enum memslot_kind {
+	MEMSLOT_RAM = 1,
+	MEMSLOT_ROM = 2
+};
 
 /* Physical memory that one slot can be bound to; freed only when unbound. */
 struct backing {

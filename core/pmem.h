@@ -9,7 +9,14 @@
 
 #include "core/err.h"
 
-enum pmem_use { PMEM_HEAP, PMEM_PAGE_TABLE, PMEM_GUEST, PMEM_CPU, PMEM_VMX, PMEM_USES };
+enum pmem_use {
+	PMEM_HEAP,
+	PMEM_PAGE_TABLE,
+	PMEM_GUEST,
+	PMEM_CPU,
+	PMEM_VMX,
+	PMEM_USES
+};
 
 enum pmem_where {
 	PMEM_ANY,  /* from the top, keeps low memory for those who need it */
@@ -32,8 +39,8 @@ void pmem_free_page(void *page, enum pmem_use use);
 u64 pmem_largest(u64 align);
 
 struct pmem_stats {
-	u64 total, free;	/* bytes */
-	u64 used[PMEM_USES];	/* bytes by use */
+	u64 total, free;     /* bytes */
+	u64 used[PMEM_USES]; /* bytes by use */
 };
 void pmem_get_stats(struct pmem_stats *st);
 extern const char *const pmem_use_name[PMEM_USES];
