@@ -114,6 +114,19 @@ void virt_flush_guest_tlb(struct vcpu *vcpu)
 	fake_of(vcpu)->tlb_flushes++;
 }
 
+void virt_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4])
+{
+	fake_of(vcpu)->pdpte_loads++;
+	memcpy(fake_of(vcpu)->pdpte, pdpte, sizeof(fake_of(vcpu)->pdpte));
+}
+
+unsigned fake_predictor_barriers;
+
+void virt_predictor_barrier(void)
+{
+	fake_predictor_barriers++;
+}
+
 void virt_update_apic_mode(struct vcpu *vcpu)
 {
 	fake_of(vcpu)->apic_mode_updates++;

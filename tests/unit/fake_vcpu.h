@@ -20,6 +20,8 @@ struct fake_vcpu {
 	enum x86_vector vector;
 	u32 error;
 	unsigned skipped, tlb_flushes, apic_mode_updates, tsc_offset_updates;
+	unsigned pdpte_loads;
+	u64 pdpte[4]; /* the last ones */
 	u8 apic_page[PAGE_SIZE] __aligned(PAGE_SIZE);
 };
 
@@ -44,6 +46,8 @@ struct fake_vm {
 	unsigned phys_bits; /* 46 at creation */
 	u32 kvm_features;   /* CPUID 0x40000001 EAX; all ones at creation */
 };
+
+extern unsigned fake_predictor_barriers; /* virt_predictor_barrier() calls */
 
 /* A VM with nr_vcpus vCPUs, ids 0.., vCPU n on CPU n. Aborts when out of memory. */
 struct fake_vm *fake_vm_create(unsigned nr_vcpus);
