@@ -7,13 +7,15 @@ FIRN_ASL := $(wildcard core/vdev/acpi/*.asl)
 FIRN_OBJ := $(FIRN_SRC:%=build/firn/%.o) $(FIRN_ASL:%.asl=build/firn/%.aml.S.o)
 FIRN_LIBS := $(NEWLIB)/libc.a $(ZYDIS)/libzydis.a
 FIRN_STAMPS := $(NEWLIB).stamp $(ZYDIS).stamp
-LIBGCC := $(shell $(CC) -print-libgcc-file-name)
 
 build/firn.elf: $(FIRN_OBJ) $(FIRN_LIBS) linker.ld
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(LD) -T linker.ld -z max-page-size=4096 -z noexecstack -static -nostdlib --gc-sections \
-		-Map=build/firn.map -o $@ $(FIRN_OBJ) --start-group $(FIRN_LIBS) $(LIBGCC) --end-group
+		-Map=build/firn.map -o $@ $(FIRN_OBJ) --start-group $(FIRN_LIBS) --end-group
+	@# Vector and x87 registers hold guest state: nothing may use them, in whatever library.
+	@! objdump -d --no-show-raw-insn $@ | grep -E '%([xyz]mm[0-9]|mm[0-7]|st\b)' >&2 || \
+		{ echo '$@: floating-point instructions' >&2; exit 1; }
 
 build/firn.stripped: build/firn.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@

@@ -3,6 +3,7 @@
 #   test_NAME_SRC := core/a.c core/b.c
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
 test_config_SRC := core/config.c core/config_keys.c core/config_text.c
+test_div128_SRC := arch/x86/div128.c
 test_elf_load_SRC := boot/efi/elf_load.c
 EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_decode.c \
 	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_string.c
