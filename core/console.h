@@ -33,6 +33,9 @@ bool vm_console_put(struct vm_console *con, u8 byte);
 /* Next input byte for the guest or -1. Any CPU. */
 int vm_console_get(struct vm_console *con);
 
+/* Text to every physical console, no line discipline, no log entry. Any CPU. */
+void console_print(const char *fmt, ...) __printf(1, 2);
+
 /* A byte from a physical console. Boot CPU. */
 void console_input(u8 byte);
 /* Physical output has room again; called by the serial driver. Boot CPU. */

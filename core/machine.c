@@ -24,10 +24,15 @@ unsigned machine_exit_status(void)
 	return status;
 }
 
+static bool is_alive(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING || vm->state == VM_PAUSED;
+}
+
 static bool any_vm_alive(void)
 {
 	for (unsigned i = 0; i < vm_count(); i++)
-		if (vm_by_id(i)->state == VM_RUNNING || vm_by_id(i)->state == VM_PAUSED)
+		if (is_alive(vm_by_id(i)))
 			return true;
 	return false;
 }
@@ -45,7 +50,8 @@ void machine_shutdown(enum machine_end end)
 	ending = true;
 	wanted_end = end;
 	for (unsigned i = 0; i < vm_count(); i++)
-		vm_stop(vm_by_id(i));
+		if (is_alive(vm_by_id(i)))
+			vm_stop(vm_by_id(i));
 	end_if_idle();
 }
 

@@ -230,6 +230,8 @@ static enum firn_err clear_memory(struct vm *vm)
 
 static void run_vcpus(struct vm *vm, bool from_start)
 {
+	iobus_go_live(&vm->pio);
+	iobus_go_live(&vm->mmio);
 	vm->active_vcpus = vm->nr_vcpus;
 	vm->state = VM_RUNNING;
 	__atomic_store_n(&vm->transition, VM_NO_TRANSITION, __ATOMIC_RELEASE);

@@ -75,7 +75,7 @@ static void start_machine(void)
 		log_warn("clock: no timer to measure the TSC with; 1 GHz assumed");
 	if (interrupts_init() != FIRN_OK)
 		log_warn("interrupts: no IOAPIC; consoles are polled");
-	power_init(&handover);
+	machine_power_init(&handover);
 	serial_init();
 	keyboard_init();
 	log_features();
@@ -158,8 +158,8 @@ static void run(void)
 void firn_main(struct handover *from_loader)
 {
 	handover = *from_loader;
-	early_console_init();
 	cpu_init_boot();
+	early_console_init();
 	say_hello();
 	BUG_ON(handover.magic != HANDOVER_MAGIC || handover.version != HANDOVER_VERSION);
 	take_memory();

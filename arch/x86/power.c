@@ -43,7 +43,7 @@
 static u64 efi_reset_system;	  /* physical address of the function, 0 = none */
 static volatile u8 *reset_memory; /* ACPI reset register in memory */
 
-void power_init(const struct handover *h)
+void machine_power_init(const struct handover *h)
 {
 	const struct acpi_info *acpi = platform_acpi();
 	u64 runtime_services;

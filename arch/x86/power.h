@@ -10,7 +10,7 @@
 #include "boot/handover.h"
 
 /* Remembers the EFI system table. After paging_init(). */
-void power_init(const struct handover *h);
+void machine_power_init(const struct handover *h);
 
 /* When nothing switches the machine off it says so and halts. */
 void machine_power_off(void) __noreturn;

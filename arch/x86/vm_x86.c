@@ -153,3 +153,8 @@ void arch_idle(void)
 {
 	irq_wait();
 }
+
+void virt_predictor_barrier(void)
+{
+	wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}

@@ -142,7 +142,9 @@ enum firn_err virt_vcpu_create(struct vcpu *vcpu)
 		return ERR_NOMEM;
 	}
 	*(u32 *)v->vmcs = vmx_caps.basic & VMX_BASIC_REVISION;
-	vcpu->arch.xsave = phys_to_virt(xsave);
+	vcpu->arch.xcr0 = XCR0_X87;
+	/* The XSAVE header must be zero where it is reserved (SDM 1 13.4.2). */
+	vcpu->arch.xsave = memset(phys_to_virt(xsave), 0, xsave_size);
 	return FIRN_OK;
 }
 

@@ -26,6 +26,7 @@
 start:
 	cli
 	cld
+	movl $stack_top, %esp /* multiboot leaves ESP undefined */
 	movl %eax, %ebp
 	movl $page_directories, %edi
 	movl $(PTE_P_RW_US | PTE_PS), %eax
