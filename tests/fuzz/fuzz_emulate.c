@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Emulator: any bytes as an instruction in any state. Checked besides memory errors: addresses that
+ * reach the callbacks are legal, and what does not complete leaves registers and memory alone.
+ *
+ * Input: struct input, then the instruction.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86/emulate.h"
+#include "arch/x86/msr.h"
+
+struct input {
+	u8 mode; /* low bits choose: real, protected 16/32, virtual-8086, long, compatibility */
+	u8 cpl;
+	u8 rflags[3];
+	u8 fail_after;	 /* accesses until one fails; 0xff = none fails */
+	u8 cr4;		 /* bit 0: LA57, bit 1: CET */
+	u8 seed;	 /* of memory contents */
+	u8 gpr[NR_GPRS]; /* index into values[] */
+	u8 seg[NR_SEGS]; /* access rights */
+	u8 limit[NR_SEGS];
+};
+_Static_assert(sizeof(struct input) == 8 + NR_GPRS + 2 * NR_SEGS, "no padding");
+
+static const u64 values[] = {
+	0,
+	1,
+	2,
+	3,
+	7,
+	0xff,
+	0x1000,
+	0xffff,
+	0x10000,
+	0x7fffffff,
+	0x80000000,
+	0xfffffffe,
+	UINT32_MAX,
+	1ull << 32,
+	0x00007ffffffffff9,
+	0x0000800000000000,
+	0xffff800000000000,
+	0xffff7fffffffffff,
+	0x8000000000000000,
+	0x7fffffffffffffff,
+	~0ull,
+	~1ull,
+	-128ull,
+	0x5555555555555555,
+};
+
+#define CODE_PAGE_OFFSET 0xff8 /* the instruction crosses a page sometimes */
+
+static const struct input *in;
+static const u8 *code;
+static size_t code_len;
+static unsigned accesses, effects;
+
+static void require(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void check_linear(const struct emu *emu, u64 linear, unsigned len)
+{
+	unsigned unused = emu->cr4 & CR4_LA57 ? 7 : 16;
+
+	require(len >= 1 && len <= 15);
+	if (emu->mode == 64)
+		require((u64)((s64)(linear << unused) >> unused) == linear);
+}
+
+static enum emu_result maybe_fail(struct emu *emu, u64 linear)
+{
+	if (in->fail_after == 0xff || accesses++ < in->fail_after)
+		return EMU_OK;
+	emu->fault = (struct emu_fault){ VECTOR_PF, 0, linear };
+	return EMU_FAULT;
+}
+
+static enum emu_result fetch(struct emu *emu, u64 linear, void *buf, unsigned len)
+{
+	u64 offset = linear - (emu->mode == 64 ? 0 : emu->cs.base) - emu->regs.rip;
+
+	check_linear(emu, linear, len);
+	require((linear & PAGE_MASK) == ((linear + len - 1) & PAGE_MASK));
+	for (unsigned i = 0; i < len; i++)
+		((u8 *)buf)[i] = (u32)offset + i < code_len ? code[(u32)offset + i] : 0;
+	return maybe_fail(emu, linear);
+}
+
+static enum emu_result read_memory(struct emu *emu, u64 linear, void *buf, unsigned len,
+				   unsigned access)
+{
+	if (!(access & EMU_ACCESS_SYSTEM))
+		check_linear(emu, linear, len);
+	require(len <= 8);
+	memset(buf, in->seed + (u8)linear, len);
+	return maybe_fail(emu, linear);
+}
+
+static enum emu_result write_memory(struct emu *emu, u64 linear, const void *buf, unsigned len)
+{
+	u64 value = 0;
+	enum emu_result r = maybe_fail(emu, linear);
+
+	check_linear(emu, linear, len);
+	require(len <= 8);
+	memcpy(&value, buf, len);
+	effects += r == EMU_OK;
+	return r;
+}
+
+static enum emu_result cmpxchg(struct emu *emu, u64 linear, u64 expected, u64 desired, unsigned len,
+			       bool *done)
+{
+	(void)expected;
+	*done = in->seed % 3 != 0;
+	return *done ? write_memory(emu, linear, &desired, len) : maybe_fail(emu, linear);
+}
+
+static enum emu_result probe(struct emu *emu, u64 linear, unsigned len, unsigned access)
+{
+	check_linear(emu, linear, len);
+	require(access & EMU_ACCESS_WRITE);
+	return maybe_fail(emu, linear);
+}
+
+static u32 port_in(struct emu *emu, u16 port, unsigned width)
+{
+	(void)emu;
+	require(width == 1 || width == 2 || width == 4);
+	return port * 0x01010101u;
+}
+
+static void port_out(struct emu *emu, u16 port, unsigned width, u32 value)
+{
+	(void)emu;
+	(void)port;
+	require(width == 1 || width == 2 || (width == 4 && value == (u32)value));
+	effects++;
+}
+
+static void fill_seg(enum x86_segment seg, struct x86_seg *out)
+{
+	*out = (struct x86_seg){ .selector = in->seg[seg],
+				 .ar = in->seg[seg] | (in->limit[seg] & 1 ? SEG_AR_DB : 0) |
+				       (in->limit[seg] & 2 ? SEG_AR_UNUSABLE : 0),
+				 .limit = values[in->limit[seg] / 4 % ARRAY_SIZE(values)],
+				 .base = in->limit[seg] & 1 ? 0 : 0xfffff000 };
+}
+
+static void get_seg(struct emu *emu, enum x86_segment seg, struct x86_seg *out)
+{
+	(void)emu;
+	require(seg < NR_SEGS && seg != SEG_CS && seg != SEG_SS);
+	fill_seg(seg, out);
+}
+
+static const struct emu_ops ops = {
+	.fetch = fetch,
+	.read = read_memory,
+	.write = write_memory,
+	.cmpxchg = cmpxchg,
+	.probe = probe,
+	.in = port_in,
+	.out = port_out,
+	.get_seg = get_seg,
+};
+
+static void set_mode(struct emu *emu)
+{
+	enum {
+		REAL,
+		PROTECTED16,
+		PROTECTED32,
+		VM86,
+		LONG,
+		COMPATIBILITY,
+		NR_MODES
+	};
+	unsigned mode = in->mode % NR_MODES;
+
+	emu->cr0 = mode == REAL ? 0 : CR0_PE | CR0_PG;
+	emu->efer = mode >= LONG ? EFER_LMA | EFER_LME : 0;
+	emu->regs.rflags |= mode == VM86 ? RFLAGS_VM : 0;
+	emu->cs.ar = 0x9b | (mode == LONG ? SEG_AR_L : 0) |
+		     (mode == PROTECTED32 || mode == COMPATIBILITY ? SEG_AR_DB : 0);
+	emu->cs.limit = mode == REAL || mode == VM86 ? 0xffff : UINT32_MAX;
+	emu->ss.ar = (emu->ss.ar & ~(3u << SEG_AR_DPL_SHIFT)) | (in->cpl & 3) << SEG_AR_DPL_SHIFT;
+}
+
+/* String instructions may have completed some iterations: only these registers move then. */
+static bool is_progress(const struct emu_regs *before, const struct emu_regs *after)
+{
+	struct emu_regs r = *after;
+
+	r.gpr[REG_RAX] = before->gpr[REG_RAX];
+	r.gpr[REG_RCX] = before->gpr[REG_RCX];
+	r.gpr[REG_RSI] = before->gpr[REG_RSI];
+	r.gpr[REG_RDI] = before->gpr[REG_RDI];
+	return memcmp(&r, before, sizeof(r)) == 0;
+}
+
+static void check_result(const struct emu *emu, const struct emu_regs *before, enum emu_result r)
+{
+	bool same = memcmp(before, &emu->regs, sizeof(*before)) == 0;
+	u64 next = before->rip + emu->length;
+
+	switch (r) {
+	case EMU_OK:
+		require(emu->regs.rip == before->rip ||
+			emu->regs.rip == (emu->mode == 64 ? next : (u32)next));
+		break;
+	case EMU_FAULT:
+		require(is_progress(before, &emu->regs));
+		require(!same || effects == 0);
+		require(emu->fault.vector == VECTOR_PF || emu->fault.error == 0);
+		break;
+	case EMU_UNHANDLED:
+		require(same && effects == 0 && emu->why);
+		break;
+	default:
+		abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct emu emu = { .ops = &ops };
+	struct emu_regs before;
+
+	if (size < sizeof(*in))
+		return 0;
+	in = (const struct input *)data;
+	code = data + sizeof(*in);
+	code_len = size - sizeof(*in);
+	accesses = effects = 0;
+	for (unsigned i = 0; i < NR_GPRS; i++)
+		emu.regs.gpr[i] = values[in->gpr[i] % ARRAY_SIZE(values)];
+	emu.regs.rflags = (in->rflags[0] | in->rflags[1] << 8 | in->rflags[2] << 16) & ~RFLAGS_VM;
+	emu.regs.rip = in->seed & 1 ? 0x1000 + CODE_PAGE_OFFSET : 0x1000;
+	emu.cr4 = (in->cr4 & 1 ? CR4_LA57 : 0) | (in->cr4 & 2 ? CR4_CET : 0);
+	fill_seg(SEG_SS, &emu.ss);
+	set_mode(&emu);
+	before = emu.regs;
+	check_result(&emu, &before, emulate(&emu));
+	return 0;
+}
