@@ -21,7 +21,7 @@ TARGET_FLAGS := -std=gnu11 -O2 -g -ffreestanding -mcmodel=kernel -mno-red-zone \
 	-ffunction-sections -fdata-sections
 
 # Only newlib's and the compiler's own headers: never the build machine's.
-GCC_INCLUDE := $(shell $(CC) -print-file-name=include)
+GCC_INCLUDE := $(shell $(CC) -print-file-name=include 2>/dev/null)
 TARGET_INCLUDES = -I. -Iarch/x86 -Iarch/x86/vmx -Ibuild -nostdinc -isystem $(NEWLIB)/include -isystem $(GCC_INCLUDE) \
 	-isystem $(ZYDIS)/include
 
@@ -30,5 +30,6 @@ REPRODUCIBLE := -ffile-prefix-map=$(CURDIR)=.
 
 FIRN_CFLAGS = $(TARGET_FLAGS) $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
 
-HOST_CFLAGS = -std=gnu11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -I. -Iarch/fake -Ibuild \
+# The fake machine comes first; arch/x86 is for its parts that name registers without touching them.
+HOST_CFLAGS = -std=gnu11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -I. -Iarch/fake -Iarch/x86 -Ibuild \
 	-isystem $(ZYDIS)/include $(ZYDIS_DEFINES)
