@@ -60,6 +60,12 @@ u64 late_ticks(void)
 	return LATE_INSTRUCTIONS + guest_tsc_khz() / 2;
 }
 
+/* May come at any time when an interrupt is masked too late; must not be ended (SDM 3A 10.9). */
+static void ignore_spurious(struct interrupt_frame *frame)
+{
+	(void)frame;
+}
+
 void apic_init(void)
 {
 	u64 base = rdmsr(MSR_IA32_APIC_BASE) & ~(u64)(APIC_BASE_EXTD | APIC_BASE_ENABLE);
@@ -67,6 +73,7 @@ void apic_init(void)
 	if (rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_EXTD)
 		wrmsr(MSR_IA32_APIC_BASE, base); /* SDM 3A 10.12.5: only through disabled */
 	wrmsr(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE);
+	set_handler(APIC_SPURIOUS, ignore_spurious);
 	apic_write(APIC_SVR, APIC_SVR_ENABLE | APIC_SPURIOUS);
 	apic_write(APIC_LVT_TIMER, LVT_MASKED);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);
