@@ -141,18 +141,20 @@ static bool row_exists(const struct vcpu *vcpu, const struct reg_row *row)
 	return row->type != REG_TYPE_XCR || guest_xcr0_supported(&vcpu->vm->arch.cpuid);
 }
 
+static bool vm_runs(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->vm->state, __ATOMIC_ACQUIRE) == VM_RUNNING;
+}
+
 /* The state may only be looked at where and while nothing else changes it. */
 static enum firn_err check_access(const struct vcpu *vcpu, u64 id)
 {
 	if (!id_well_formed(id))
 		return ERR_INVALID;
-	if (__atomic_load_n(&vcpu->vm->state, __ATOMIC_ACQUIRE) == VM_RUNNING ||
-	    vcpu->cpu != cpu_index())
-		return ERR_STATE;
-	return FIRN_OK;
+	return vcpu->cpu == cpu_index() ? FIRN_OK : ERR_STATE;
 }
 
-enum firn_err vcpu_reg_get(struct vcpu *vcpu, u64 id, u64 *value)
+enum firn_err vcpu_reg_peek(struct vcpu *vcpu, u64 id, u64 *value)
 {
 	enum firn_err err = check_access(vcpu, id);
 	const struct reg_row *row;
@@ -168,11 +170,20 @@ enum firn_err vcpu_reg_get(struct vcpu *vcpu, u64 id, u64 *value)
 	return FIRN_OK;
 }
 
+enum firn_err vcpu_reg_get(struct vcpu *vcpu, u64 id, u64 *value)
+{
+	if (id_well_formed(id) && vm_runs(vcpu))
+		return ERR_STATE;
+	return vcpu_reg_peek(vcpu, id, value);
+}
+
 enum firn_err vcpu_reg_set(struct vcpu *vcpu, u64 id, u64 value)
 {
 	enum firn_err err = check_access(vcpu, id);
 	const struct reg_row *row;
 
+	if (err == FIRN_OK && vm_runs(vcpu))
+		err = ERR_STATE;
 	if (err != FIRN_OK)
 		return err;
 	if (REG_ID_TYPE(id) == REG_TYPE_MSR)

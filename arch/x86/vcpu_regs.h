@@ -15,6 +15,11 @@
 /* Without side effects. ERR_INVALID: malformed id; ERR_NOENT: this vCPU has no such register. */
 enum firn_err vcpu_reg_get(struct vcpu *vcpu, u64 id, u64 *value);
 /*
+ * The same while the VM runs, for looking only: from work of the vCPU's CPU, which is outside of
+ * the guest then, after virt_vcpu_sync().
+ */
+enum firn_err vcpu_reg_peek(struct vcpu *vcpu, u64 id, u64 *value);
+/*
  * Checks value as the guest's own write would, but for rules about the order of writes: registers
  * can be restored one by one, in the order of vcpu_reg_list; then ask vcpu_regs_inconsistent.
  * ERR_INVALID also for a bad value, ERR_READONLY; the register keeps its value then.

@@ -112,6 +112,12 @@ void virt_single_step_trap(struct vcpu *vcpu);
 /* Why virtualization is on or not on a CPU, for people. Any CPU. */
 const char *virt_cpu_status(unsigned cpu);
 
+/*
+ * Calls missing() for each feature of virtualization that Firn knows and the CPUs lack; false:
+ * not known, since no CPU got that far. Any CPU.
+ */
+bool virt_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx);
+
 /* All exit reasons of this vendor: name or NULL. For exits, top, trace. */
 const char *virt_exit_name(unsigned reason);
 

@@ -81,6 +81,14 @@ const char *virt_cpu_status(unsigned cpu)
 	return c->state == VMX_NONE && c->why[0] ? c->why : vmx_cpu_state_name(c->state);
 }
 
+bool virt_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx)
+{
+	if (!vmx_caps.basic)
+		return false;
+	vmx_caps_check(&vmx_caps, missing, ctx);
+	return true;
+}
+
 static enum firn_err map_slots(struct vm *vm)
 {
 	enum firn_err err = FIRN_OK;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of commands, and what they share. docs/management.md describes the same commands. */
+#include "core/shell.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+
+const struct shell_command shell_commands[] = {
+	{ "help", "[COMMAND]", "this list, or how to use one command", false, shell_help },
+	{ "vms", "", "the VMs: state, vCPUs, memory, CPUs", true, shell_vms },
+	{ "console", "VM", "give the keyboard and the screen to a VM", false, shell_console },
+	{ "start", "VM", "start a stopped or crashed VM", false, shell_start },
+	{ "stop", "VM", "stop a VM at once, as if it lost power", false, shell_stop },
+	{ "pause", "VM", "hold a running VM", false, shell_pause },
+	{ "resume", "VM", "let a paused VM go on", false, shell_resume },
+	{ "reset", "VM", "start a VM over", false, shell_reset },
+	{ "exits", "[VM]", "why guests left to Firn, and how often", true, shell_exits },
+	{ "regs", "VM VCPU [REGISTER]", "registers by name, group (msr, cs...) or id", false,
+	  shell_regs },
+	{ "set", "VM VCPU REGISTER VALUE", "change a register of a paused VM", false, shell_set },
+	{ "dump", "VM ADDRESS LENGTH", "guest-physical memory in hexadecimal", false, shell_dump },
+	{ "cpus", "", "the CPUs: virtualization, time in guests and idle", true, shell_cpus },
+	{ "mem", "", "memory of the machine by use", true, shell_mem },
+	{ "log", "[LEVEL]", "show the log, or choose what consoles show of it", false, shell_log },
+	{ "caps", "", "what the processor can do and what it lacks", false, shell_caps },
+	{ "version", "", "the version of Firn", false, shell_version },
+	{ "shutdown", "", "stop all VMs and power off", false, shell_shutdown },
+	{ "reboot", "", "stop all VMs and start the machine again", false, shell_reboot },
+};
+const size_t shell_nr_commands = ARRAY_SIZE(shell_commands);
+
+const char *const log_level_name[LOG_LEVELS] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warning",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+struct vm *shell_vm(const char *name)
+{
+	struct vm *vm = vm_by_name(name);
+
+	if (vm)
+		return vm;
+	if (vm_count() == 0) {
+		shell_print("there is no VM \"%s\", and no other\n", name);
+		return NULL;
+	}
+	shell_print("there is no VM \"%s\", only", name);
+	for (unsigned i = 0; i < vm_count(); i++)
+		shell_print("%s %s", i ? "," : "", vm_by_id(i)->config->name);
+	shell_print("\n");
+	return NULL;
+}
+
+bool shell_number(const char *what, const char *text, u64 *value)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	const char *digits = hex ? text + 2 : text;
+	char *end = NULL;
+
+	errno = 0;
+	if (hex ? isxdigit((unsigned char)*digits) : isdigit((unsigned char)*digits))
+		*value = strtoull(digits, &end, hex ? 16 : 10);
+	if (!end || *end) {
+		shell_print("%s \"%s\": expected a number, decimal or 0x...\n", what, text);
+		return false;
+	}
+	if (errno == ERANGE) {
+		shell_print("%s \"%s\": more than 64 bits\n", what, text);
+		return false;
+	}
+	return true;
+}
+
+struct vcpu *shell_vcpu(struct vm *vm, const char *text)
+{
+	u64 number;
+
+	if (!shell_number("vCPU", text, &number))
+		return NULL;
+	if (number < vm->nr_vcpus)
+		return vm->vcpu[number];
+	shell_print("VM %s has no vCPU %llu, only 0", vm->config->name, (unsigned long long)number);
+	if (vm->nr_vcpus > 1)
+		shell_print(" to %u", vm->nr_vcpus - 1);
+	shell_print("\n");
+	return NULL;
+}

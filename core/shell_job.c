@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Work that visits CPUs for a command of the prompt, and the time limit for their answer. */
+#include "core/shell_job.h"
+
+#include "core/arch.h"
+#include "core/timer.h"
+
+#define ANSWER_NS 1000000000ull
+
+static struct shell_job *current; /* the one that the prompt waits for */
+static struct timer time_limit;
+
+static void forget(void)
+{
+	timer_cancel(&time_limit);
+	current->abandoned = true;
+	current = NULL;
+}
+
+void shell_job_abandon(void)
+{
+	if (current)
+		forget();
+}
+
+static void too_late(struct timer *timer)
+{
+	(void)timer;
+	shell_print("CPU %u does not answer\n",
+		    (unsigned)__atomic_load_n(&current->cpu, __ATOMIC_RELAXED));
+	forget();
+	shell_finish();
+}
+
+static void come_back(struct work *work)
+{
+	struct shell_job *job = container_of(work, struct shell_job, work);
+
+	job->running = false;
+	if (job->abandoned)
+		return;
+	timer_cancel(&time_limit);
+	current = NULL;
+	job->done(job);
+	shell_finish();
+}
+
+static void visit(struct work *work)
+{
+	struct shell_job *job = container_of(work, struct shell_job, work);
+	unsigned next = job->cpu + 1;
+
+	job->visit(job);
+	if (next > job->last) {
+		work->run = come_back;
+		work_post(0, work);
+	} else {
+		__atomic_store_n(&job->cpu, next, __ATOMIC_RELAXED);
+		work_post(next, work);
+	}
+}
+
+enum shell_result shell_job_start(struct shell_job *job, unsigned first, unsigned last)
+{
+	if (job->running) {
+		shell_print("CPU %u has not answered the last time yet\n",
+			    (unsigned)__atomic_load_n(&job->cpu, __ATOMIC_RELAXED));
+		return SHELL_DONE;
+	}
+	job->cpu = first;
+	job->last = last;
+	job->running = true;
+	job->abandoned = false;
+	job->work.run = visit;
+	current = job;
+	time_limit.fire = too_late;
+	timer_set(&time_limit, clock_tsc() + clock_ns_to_tsc(ANSWER_NS));
+	work_post(first, &job->work);
+	return SHELL_PENDING;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands about the machine: CPUs, memory, log, capabilities, version, its end. */
+#include <string.h>
+
+#include "core/arch.h"
+#include "core/epoch.h"
+#include "core/files.h"
+#include "core/heap.h"
+#include "core/machine.h"
+#include "core/pmem.h"
+#include "core/sched.h"
+#include "core/shell_job.h"
+#include "version.h"
+
+#define PERMILLE 1000
+
+/*
+ * cpus
+ */
+
+/* Since Firn started, ns. */
+struct cpu_times {
+	u64 total, guest, idle;
+};
+static struct cpu_times last_look[MAX_CPUS];
+
+static struct cpu_times cpu_times(unsigned cpu)
+{
+	struct sched_stats stats = sched_get_stats(cpu);
+
+	return (struct cpu_times){ clock_ns(), clock_tsc_to_ns(stats.guest_tsc),
+				   clock_tsc_to_ns(stats.idle_tsc) };
+}
+
+static void cpus_json(struct shell_job *job)
+{
+	(void)job;
+	shell_print("[");
+	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
+		struct cpu_times t = cpu_times(cpu);
+
+		shell_print("%s\n{\"cpu\":%u,\"id\":%u,\"status\":", cpu ? "," : "", cpu,
+			    arch_cpu_hardware_id(cpu));
+		shell_json_string(arch_cpu_status(cpu));
+		shell_print(",\"total_ns\":%llu,\"guest_ns\":%llu,\"idle_ns\":%llu}",
+			    (unsigned long long)t.total, (unsigned long long)t.guest,
+			    (unsigned long long)t.idle);
+	}
+	shell_print("\n]\n");
+}
+
+static unsigned share(u64 part, u64 total)
+{
+	return total ? (unsigned)MIN(part * PERMILLE / total, (u64)PERMILLE) : 0;
+}
+
+static void cpus_table(struct shell_job *job)
+{
+	(void)job;
+	shell_print("CPU    ID   GUEST    IDLE    FIRN  VIRTUALIZATION\n");
+	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
+		struct cpu_times now = cpu_times(cpu), *last = &last_look[cpu];
+		unsigned guest = share(now.guest - last->guest, now.total - last->total);
+		unsigned idle = share(now.idle - last->idle, now.total - last->total);
+		unsigned firn = PERMILLE - MIN(guest + idle, (unsigned)PERMILLE);
+
+		shell_print("%3u %5u %3u.%u %% %3u.%u %% %3u.%u %%  %s\n", cpu,
+			    arch_cpu_hardware_id(cpu), guest / 10, guest % 10, idle / 10, idle % 10,
+			    firn / 10, firn % 10, arch_cpu_status(cpu));
+		*last = now;
+	}
+}
+
+static void nothing(struct shell_job *job)
+{
+	(void)job;
+}
+
+/* The visit ends each CPU's sleep or run, so that what it counts is up to date. */
+enum shell_result shell_cpus(const struct shell_line *line)
+{
+	static struct shell_job job = { .visit = nothing };
+
+	job.done = line->json ? cpus_json : cpus_table;
+	return shell_job_start(&job, 0, nr_cpus() - 1);
+}
+
+/*
+ * mem
+ */
+
+static void mem_json(const struct pmem_stats *st)
+{
+	shell_print("{\"total\":%llu,\"free\":%llu,\"used\":{", (unsigned long long)st->total,
+		    (unsigned long long)st->free);
+	for (unsigned i = 0; i < PMEM_USES; i++) {
+		shell_print("%s", i ? "," : "");
+		shell_json_string(pmem_use_name[i]);
+		shell_print(":%llu", (unsigned long long)st->used[i]);
+	}
+	shell_print("},\"heap\":%llu,\"files\":%llu,\"deferred\":%u,\"vms\":[",
+		    (unsigned long long)heap_size(), (unsigned long long)files_total_size(),
+		    epoch_pending());
+	for (unsigned i = 0; i < vm_count(); i++) {
+		shell_print("%s{\"name\":", i ? "," : "");
+		shell_json_string(vm_by_id(i)->config->name);
+		shell_print(",\"memory\":%llu}", (unsigned long long)vm_by_id(i)->config->memory);
+	}
+	shell_print("]}\n");
+}
+
+static void mem_row(const char *what, const char *detail, u64 bytes)
+{
+	shell_print("%-4s %-16s %12llu KiB\n", what, detail, (unsigned long long)(bytes / KiB));
+}
+
+static void mem_table(const struct pmem_stats *st)
+{
+	mem_row("RAM", "", st->total);
+	mem_row("free", "", st->free);
+	for (unsigned i = 0; i < PMEM_USES; i++)
+		mem_row("used", pmem_use_name[i], st->used[i]);
+	for (unsigned i = 0; i < vm_count(); i++)
+		mem_row("VM", vm_by_id(i)->config->name, vm_by_id(i)->config->memory);
+	shell_print("The heap has %llu KiB, files of the image %llu KiB; %u blocks wait to be "
+		    "freed.\n",
+		    (unsigned long long)(heap_size() / KiB),
+		    (unsigned long long)(files_total_size() / KiB), epoch_pending());
+}
+
+enum shell_result shell_mem(const struct shell_line *line)
+{
+	struct pmem_stats st;
+
+	pmem_get_stats(&st);
+	if (line->json)
+		mem_json(&st);
+	else
+		mem_table(&st);
+	return SHELL_DONE;
+}
+
+/*
+ * log
+ */
+
+static void print_log(void)
+{
+	char piece[512];
+	u64 pos = 0;
+	size_t n;
+
+	while ((n = log_read(&pos, piece, sizeof(piece))) > 0)
+		shell_write(piece, n);
+	shell_print("(consoles show %s and above)\n", log_level_name[log_get_level()]);
+}
+
+enum shell_result shell_log(const struct shell_line *line)
+{
+	if (!line->nr_args) {
+		print_log();
+		return SHELL_DONE;
+	}
+	for (unsigned i = 0; i < LOG_LEVELS; i++)
+		if (strcmp(log_level_name[i], line->arg[0]) == 0) {
+			log_set_level(i);
+			return SHELL_DONE;
+		}
+	shell_print("level \"%s\": expected error, warning, info or debug\n", line->arg[0]);
+	return SHELL_DONE;
+}
+
+/*
+ * The rest
+ */
+
+enum shell_result shell_caps(const struct shell_line *line)
+{
+	(void)line;
+	arch_shell_caps();
+	return SHELL_DONE;
+}
+
+enum shell_result shell_version(const struct shell_line *line)
+{
+	(void)line;
+	shell_print("Firn %s\n", FIRN_VERSION);
+	return SHELL_DONE;
+}
+
+enum shell_result shell_shutdown(const struct shell_line *line)
+{
+	(void)line;
+	machine_shutdown(MACHINE_POWER_OFF);
+	return SHELL_DONE;
+}
+
+enum shell_result shell_reboot(const struct shell_line *line)
+{
+	(void)line;
+	machine_shutdown(MACHINE_REBOOT);
+	return SHELL_DONE;
+}
