@@ -20,7 +20,10 @@
 #define LEAF_UC	     (PTE_PCD | PTE_PWT) /* HOST_PAT entry 3 */
 #define PHYS_READ_VA (MMIO_BASE + MMIO_WINDOW)
 
-/* One slot a CPU; the rest of it, at least a page between two stacks, stays unmapped. */
+/*
+ * One slot a CPU: IST stacks at its start, the main stack at its end. What is between is not
+ * mapped, a page at least, and below the main stack more than any function's frame.
+ */
 #define STACK_SLOT     (128 * KiB)
 #define STACK_SIZE     (32 * KiB)
 #define IST_STACK_SIZE (8 * KiB)
@@ -150,7 +153,7 @@ static enum firn_err map_stack(struct cpu_stack *stack, u64 bottom, u64 size)
 
 enum firn_err paging_map_stacks(struct cpu *cpu)
 {
-	u64 bottom = STACKS_BASE + cpu->index * STACK_SLOT + PAGE_SIZE;
+	u64 slot = STACKS_BASE + cpu->index * STACK_SLOT, bottom = slot + PAGE_SIZE;
 	enum firn_err err;
 
 	if (cpu->stack.top)
@@ -161,7 +164,7 @@ enum firn_err paging_map_stacks(struct cpu *cpu)
 			return err;
 		bottom += IST_STACK_SIZE + PAGE_SIZE;
 	}
-	return map_stack(&cpu->stack, bottom, STACK_SIZE);
+	return map_stack(&cpu->stack, slot + STACK_SLOT - STACK_SIZE, STACK_SIZE);
 }
 
 void *arch_heap_map(u64 offset, u64 bytes)

@@ -25,6 +25,7 @@
 #define ICR_SEND_SPINS	   100000
 
 static volatile u32 *registers; /* NULL in x2APIC mode */
+static bool ready;		/* apic_init() has been here */
 
 static u32 x2apic_msr(u32 offset)
 {
@@ -72,6 +73,7 @@ enum firn_err apic_init(void)
 		if (!registers)
 			return ERR_NOMEM;
 	}
+	ready = true;
 	log_info("interrupts: %s, CPU %u has APIC id %u", apic_x2apic() ? "x2APIC" : "xAPIC",
 		 cpu_index(), apic_id());
 	return FIRN_OK;
@@ -148,9 +150,11 @@ static void send(u32 dest, enum lapic_delivery mode, u8 vector)
 		send_xapic(dest, command);
 }
 
+/* Before apic_init() there is only the boot CPU, which is awake. */
 void apic_send_ipi(unsigned cpu, u8 vector)
 {
-	send(cpus[cpu].apic_id, DELIVERY_FIXED, vector);
+	if (ready)
+		send(cpus[cpu].apic_id, DELIVERY_FIXED, vector);
 }
 
 void apic_send_nmi(unsigned cpu)

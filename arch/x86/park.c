@@ -12,10 +12,28 @@
 #define POLL_US		  10
 
 static void (*leave)(void);
-static u32 stopping; /* atomic: from now on an NMI means stop */
+static u32 stopping;	     /* atomic: from now on an NMI means stop */
+static void (*errand)(void); /* atomic: what a parked CPU shall do at an NMI */
+
+/* IRET ends the blocking of NMIs (SDM 3A 6.7.1): a CPU that was stopped by one can be sent another. */
+static void unblock_nmi(void)
+{
+	__asm__ volatile("mov %%rsp, %%rax\n"
+			 "pushq %[ss]\n"
+			 "pushq %%rax\n"
+			 "pushfq\n"
+			 "pushq %[cs]\n"
+			 "pushq $1f\n"
+			 "iretq\n"
+			 "1:\n"
+			 :
+			 : [ss] "i"(SEL_DATA), [cs] "i"(SEL_CODE)
+			 : "rax", "memory");
+}
 
 static __noreturn void parked(void)
 {
+	unblock_nmi();
 	__atomic_store_n(&this_cpu()->state, CPU_PARKED, __ATOMIC_RELEASE);
 	cpu_halt_forever();
 }
@@ -27,7 +45,12 @@ bool cpus_stop_wanted(void)
 
 void cpus_stop_self(void)
 {
-	virt_cpu_emergency_disable();
+	void (*run)(void) = __atomic_load_n(&errand, __ATOMIC_ACQUIRE);
+
+	if (this_cpu()->state != CPU_PARKED)
+		virt_cpu_emergency_disable();
+	else if (run)
+		run();
 	parked();
 }
 
@@ -86,4 +109,17 @@ unsigned cpus_park_others(void (*cpu_leave)(void))
 		if (i != self)
 			apic_send_ipi(i, IRQ_VECTOR_PARK);
 	return wait_parked() ? cpus_stop_others() : 0;
+}
+
+bool cpus_send_parked(void (*run)(void))
+{
+	for (unsigned i = 0; i < nr_cpus(); i++) {
+		if (i == cpu_index() || !is_parked(i))
+			continue;
+		__atomic_store_n(&errand, run, __ATOMIC_RELEASE);
+		__atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
+		apic_send_nmi(i);
+		return true;
+	}
+	return false;
 }

@@ -9,7 +9,9 @@
 #include "arch/x86/gdt.h"
 #include "arch/x86/ioapic_host.h"
 #include "arch/x86/paging.h"
+#include "arch/x86/piix4.h"
 #include "arch/x86/platform.h"
+#include "arch/x86/smp.h"
 #include "arch/x86/x86.h"
 #include "core/log.h"
 
@@ -155,8 +157,15 @@ void machine_power_off(void)
 void machine_reboot(void)
 {
 	quiesce();
+	piix4_prepare_reset();
 	efi_reset(EFI_RESET_COLD);
 	acpi_reset();
+	/*
+	 * Real machines don't care which CPU asks. Bochs 2.7 with several CPUs does: its clock stops
+	 * when the first one resets the machine, and its BIOS fails then.
+	 */
+	if (cpus_send_parked(chipset_reset))
+		clock_delay_us(2 * SETTLE_US);
 	chipset_reset();
 	keyboard_controller_reset();
 	triple_fault();

@@ -36,4 +36,7 @@ bool cpus_stop_wanted(void);
 /* The answer to it: leave virtualization, say so, halt. NMI context. */
 void cpus_stop_self(void) __noreturn;
 
+/* Wakes one parked CPU by NMI to run this, without waiting. False: no CPU is parked. */
+bool cpus_send_parked(void (*run)(void));
+
 #endif

@@ -5,7 +5,7 @@
 #include "arch/x86/paging.h"
 #include "core/log.h"
 #include "drivers/framebuffer/font.h"
-#include "drivers/framebuffer/text_screen.h"
+#include "drivers/framebuffer/screen_sink.h"
 
 #define BYTES_PER_PIXEL 4
 #define MIN_COLS	40
@@ -15,17 +15,16 @@
 #define FOREGROUND 0x00c0c0c0u
 #define BACKGROUND 0x00000000u
 
-static struct text_screen screen;
+static struct screen_sink sink;
 static u8 *pixels;
 static u32 pitch;
 
-static void draw_glyph(struct text_screen *s, unsigned col, unsigned row, u8 ch)
+static void draw_glyph(unsigned col, unsigned row, u8 ch)
 {
 	const u8 *glyph = font[ch - FONT_FIRST];
 	u8 *cell = pixels + (u64)row * FONT_CELL_HEIGHT * pitch +
 		   (u64)col * FONT_CELL_WIDTH * BYTES_PER_PIXEL;
 
-	(void)s;
 	for (unsigned y = 0; y < FONT_CELL_HEIGHT; y++, cell += pitch) {
 		volatile u32 *line = (volatile u32 *)cell;
 		unsigned dots = glyph[y / 2] << (FONT_CELL_WIDTH - FONT_COLS - 1);
@@ -34,18 +33,6 @@ static void draw_glyph(struct text_screen *s, unsigned col, unsigned row, u8 ch)
 			line[x] = dots & BIT(FONT_CELL_WIDTH - 1 - x) ? FOREGROUND : BACKGROUND;
 	}
 }
-
-static void framebuffer_write(struct log_sink *sink, const char *text, size_t len)
-{
-	(void)sink;
-	text_screen_write(&screen, text, len);
-}
-
-static struct log_sink sink = {
-	.name = "framebuffer",
-	.write = framebuffer_write,
-	.write_sync = framebuffer_write,
-};
 
 static bool usable(const struct handover_framebuffer *fb)
 {
@@ -68,8 +55,7 @@ void framebuffer_init(const struct handover_framebuffer *fb)
 	pixels = mmio_map(fb->base, (u64)pitch * fb->height, MMIO_WC);
 	if (!pixels)
 		return;
-	text_screen_init(&screen, fb->width / FONT_CELL_WIDTH, fb->height / FONT_CELL_HEIGHT,
-			 draw_glyph);
-	log_add_sink(&sink);
+	screen_sink_add(&sink, "framebuffer", fb->width / FONT_CELL_WIDTH,
+			fb->height / FONT_CELL_HEIGHT, draw_glyph);
 	log_info("framebuffer: %ux%u", fb->width, fb->height);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text screen: only cells that change are drawn. */
+/* Text screen: what it should show, and what of that is on it. */
 #include "drivers/framebuffer/text_screen.h"
 
 #include <string.h>
@@ -14,19 +14,15 @@ enum escape_state {
 	ESCAPE_OTHER
 };
 
-static void set_cell(struct text_screen *s, unsigned col, unsigned row, u8 ch)
+static u8 *line(struct text_screen *s, unsigned row)
 {
-	if (s->cell[row][col] == ch)
-		return;
-	s->cell[row][col] = ch;
-	s->draw(s, col, row, ch);
+	return s->cell[(s->top + row) % s->rows];
 }
 
 static void scroll(struct text_screen *s)
 {
-	for (unsigned row = 0; row < s->rows; row++)
-		for (unsigned col = 0; col < s->cols; col++)
-			set_cell(s, col, row, row + 1 < s->rows ? s->cell[row + 1][col] : ' ');
+	s->top = (s->top + 1) % s->rows;
+	memset(line(s, s->rows - 1), ' ', s->cols);
 }
 
 static void new_line(struct text_screen *s)
@@ -42,13 +38,13 @@ static void show(struct text_screen *s, u8 ch)
 {
 	if (s->col >= s->cols)
 		new_line(s);
-	set_cell(s, s->col++, s->row, ch);
+	line(s, s->row)[s->col++] = ch;
 }
 
 static void erase(struct text_screen *s, unsigned from, unsigned to)
 {
 	for (unsigned i = from; i < to; i++)
-		set_cell(s, i % s->cols, i / s->cols, ' ');
+		line(s, i / s->cols)[i % s->cols] = ' ';
 }
 
 /* From the cursor to the end of line or screen; with a parameter from its start, or all of it. */
@@ -142,28 +138,46 @@ static void put(struct text_screen *s, u8 ch)
 }
 
 void text_screen_init(struct text_screen *s, unsigned cols, unsigned rows,
-		      void (*draw)(struct text_screen *, unsigned, unsigned, u8))
+		      void (*draw_cell)(unsigned col, unsigned row, u8 ch))
 {
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, sizeof(*s)); /* shown: nothing known */
 	s->cols = MIN(cols, (unsigned)TEXT_SCREEN_MAX_COLS);
 	s->rows = MIN(rows, (unsigned)TEXT_SCREEN_MAX_ROWS);
-	s->draw = draw;
+	s->draw_cell = draw_cell;
 	erase(s, 0, s->rows * s->cols);
-}
-
-static unsigned cursor_col(const struct text_screen *s)
-{
-	return MIN(s->col, s->cols - 1);
 }
 
 void text_screen_write(struct text_screen *s, const char *text, size_t len)
 {
-	s->draw(s, cursor_col(s), s->row, s->cell[s->row][cursor_col(s)]);
 	for (size_t i = 0; i < len; i++) {
 		if (s->escape)
 			escape(s, text[i]);
 		else
 			put(s, text[i]);
 	}
-	s->draw(s, cursor_col(s), s->row, TEXT_SCREEN_CURSOR);
+}
+
+static void draw_cell(struct text_screen *s, unsigned col, unsigned row, u8 ch)
+{
+	if (s->shown[row][col] == ch)
+		return;
+	s->shown[row][col] = ch;
+	s->draw_cell(col, row, ch);
+}
+
+void text_screen_draw(struct text_screen *s)
+{
+	unsigned cursor = MIN(s->col, s->cols - 1);
+
+	for (unsigned row = 0; row < s->rows; row++) {
+		const u8 *text = line(s, row);
+		bool has_cursor = row == s->row;
+
+		if (!has_cursor && !memcmp(text, s->shown[row], s->cols))
+			continue;
+		for (unsigned col = 0; col < s->cols; col++)
+			if (!has_cursor || col != cursor)
+				draw_cell(s, col, row, text[col]);
+	}
+	draw_cell(s, cursor, s->row, TEXT_SCREEN_CURSOR);
 }

@@ -12,22 +12,27 @@
 struct text_screen {
 	unsigned cols, rows;
 	/* Shows a character 0x20..0x7f. Reading a screen back is slow, so it is never asked for. */
-	void (*draw)(struct text_screen *screen, unsigned col, unsigned row, u8 ch);
+	void (*draw_cell)(unsigned col, unsigned row, u8 ch);
 
 	unsigned col, row; /* cursor; col == cols: the next character starts a new line */
 	u8 escape;	   /* state of an escape sequence */
 	unsigned param[2], nr_params;
+	unsigned top; /* index of the screen's first line in cell: scrolling moves no text */
 	u8 cell[TEXT_SCREEN_MAX_ROWS][TEXT_SCREEN_MAX_COLS];
+	u8 shown[TEXT_SCREEN_MAX_ROWS][TEXT_SCREEN_MAX_COLS];
 };
 
 /* Blank screen; cols and rows are cut to the limits above. */
 void text_screen_init(struct text_screen *screen, unsigned cols, unsigned rows,
-		      void (*draw)(struct text_screen *, unsigned, unsigned, u8));
+		      void (*draw_cell)(unsigned col, unsigned row, u8 ch));
 
 /*
  * Any bytes: CR, LF (with CR implied), BS, TAB, CSI sequences H, J and K (ECMA-48); other
- * sequences are swallowed, other bytes shown as '?'. Callers serialize.
+ * sequences are swallowed, other bytes shown as '?'. Draws nothing. Callers serialize.
  */
 void text_screen_write(struct text_screen *screen, const char *text, size_t len);
+
+/* Draws the cells that are not shown as they are, and the cursor. */
+void text_screen_draw(struct text_screen *screen);
 
 #endif
