@@ -41,18 +41,15 @@ _Static_assert(sizeof(struct pvclock_wall_clock) == 12, "guest ABI");
 void pvclock_scale(u64 tsc_khz, u32 *mul, s8 *shift)
 {
 	u64 hz = tsc_khz * 1000;
-	int s = 0;
+	unsigned left = 0, right = 0;
 
 	/* The frequency after the shift is in (1, 2] GHz: mul keeps 32 significant bits. */
-	while (hz >> s > 2 * NS_PER_SECOND || (hz >> s == 2 * NS_PER_SECOND && hz > (hz >> s) << s))
-		s++;
-	while (s <= 0 && hz << -s <= NS_PER_SECOND)
-		s--;
-	*shift = -s;
-	if (s >= 0)
-		*mul = ((unsigned __int128)NS_PER_SECOND << (32 + s)) / hz;
-	else
-		*mul = (NS_PER_SECOND << 32) / (hz << -s);
+	while (hz > (2 * NS_PER_SECOND) << right)
+		right++;
+	while (hz << left <= NS_PER_SECOND)
+		left++;
+	*shift = (int)left - (int)right;
+	*mul = ((unsigned __int128)NS_PER_SECOND << (32 + right)) / (hz << left);
 }
 
 static bool offered(struct vcpu *vcpu, unsigned feature)
@@ -140,10 +137,11 @@ static void write_system_time(struct vcpu *vcpu, u8 new_flags)
 static void write_wall_clock(struct vm *vm)
 {
 	struct pvclock_wall_clock w = { 0 };
-	u64 wall_ns = (u64)clock_wall_seconds() * NS_PER_SECOND + clock_ns() % NS_PER_SECOND;
+	s64 wall = clock_wall_seconds();
+	u64 wall_ns = (u64)wall * NS_PER_SECOND + clock_ns() % NS_PER_SECOND;
 	u64 up_ns = clock_tsc_to_ns(clock_tsc() - vm->arch.clock_base_tsc);
 
-	if (wall_ns > up_ns) {
+	if (wall > 0 && wall_ns > up_ns) {
 		w.seconds = (wall_ns - up_ns) / NS_PER_SECOND;
 		w.nanoseconds = (wall_ns - up_ns) % NS_PER_SECOND;
 	}

@@ -27,9 +27,9 @@
 #define BRIDGE_ID	  0x00081b36u
 #define BRIDGE_CLASS_CODE 0x06000000u /* host bridge, revision 0 */
 
-static u32 all_ones(unsigned width)
+static u64 all_ones(unsigned width)
 {
-	return ~0u >> (32 - width * 8);
+	return ~0ull >> (64 - width * 8);
 }
 
 static u32 bridge_read(struct pci_function *function, unsigned offset, unsigned width)

@@ -4,6 +4,14 @@
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
 test_config_SRC := core/config.c core/config_keys.c core/config_text.c
 test_div128_SRC := arch/x86/div128.c
+# A VM with the whole CPU policy: tests/unit/guest_cpu.h.
+GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c \
+	arch/x86/cpuid_build.c arch/x86/cpuid_image.c arch/x86/cpuid_policy.c arch/x86/guest_msr.c \
+	arch/x86/guest_msr_rules.c arch/x86/guest_xstate.c arch/x86/ioapic.c arch/x86/lapic.c \
+	arch/x86/lapic_bus.c arch/x86/lapic_irr.c arch/x86/lapic_timer.c arch/x86/pvclock.c \
+	core/epoch.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
+test_cpuid_image_SRC := $(GUEST_CPU_SRC)
+test_cpuid_image_CFLAGS := -Iarch/x86
 test_elf_load_SRC := boot/efi/elf_load.c
 EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_decode.c \
 	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_string.c
@@ -19,8 +27,16 @@ test_emulate_vcpu_LIBS := $(ZYDIS)/libzydis-host.a
 test_epoch_SRC := arch/fake/fake.c
 test_err_SRC := core/err.c
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
+test_guest_cr_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c
+test_guest_cr_CFLAGS := -Iarch/x86
+test_guest_msr_SRC := $(GUEST_CPU_SRC)
+test_guest_msr_CFLAGS := -Iarch/x86
 test_guest_walk_SRC := arch/x86/guest_walk.c
+test_guest_xstate_SRC := $(GUEST_CPU_SRC)
+test_guest_xstate_CFLAGS := -Iarch/x86
 test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
+test_hypercall_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c
+test_hypercall_CFLAGS := -Iarch/x86
 test_iobus_LIBS := -Wl,--wrap=malloc,--wrap=free
 test_iobus_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
 test_iobus_threads_SAN := thread
@@ -47,9 +63,40 @@ test_pmem_SRC := core/log.c arch/fake/fake.c
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
+test_vcpu_regs_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c arch/x86/lapic_regs.c \
+	arch/x86/vcpu_regs.c arch/x86/vcpu_regs_access.c
+test_vcpu_regs_CFLAGS := -Iarch/x86
 test_vmx_caps_SRC := arch/x86/vmx/caps.c
 test_vmx_entry_checks_SRC := arch/x86/vmx/entry_checks.c arch/x86/vmx/caps.c
 test_vmx_ept_SRC := arch/x86/vmx/ept.c arch/x86/vmx/caps.c core/pmem.c core/log.c arch/fake/fake.c
 test_vmx_lifecycle_SRC := arch/x86/vmx/lifecycle.c arch/x86/vmx/caps.c core/pmem.c core/log.c \
 	arch/fake/fake.c
 test_vmx_lifecycle_CFLAGS := -Itests/unit/fake_vmx
+
+# Guest platform: fake_vcpu.c stands for VMX below it and the VM above it.
+X86_TEST_CFLAGS := -iquote arch/x86
+FAKE_VCPU_SRC := tests/unit/fake_vcpu.c arch/fake/fake.c
+GUEST_MEMORY_SRC := core/guest_memory.c core/memslot.c core/err.c
+LAPIC_SRC := $(FAKE_VCPU_SRC) arch/x86/lapic.c arch/x86/lapic_bus.c arch/x86/lapic_irr.c \
+	arch/x86/lapic_timer.c arch/x86/ioapic.c core/timer.c
+ACPI_SRC := core/vdev/acpi_tables.c build/core/vdev/acpi/dsdt.aml.S
+test_acpi_tables_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC)
+test_acpi_tables_CFLAGS := $(X86_TEST_CFLAGS)
+test_ioapic_SRC := $(LAPIC_SRC)
+test_ioapic_CFLAGS := $(X86_TEST_CFLAGS)
+test_lapic_SRC := $(LAPIC_SRC)
+test_lapic_CFLAGS := $(X86_TEST_CFLAGS)
+test_lapic_threads_SRC := $(LAPIC_SRC)
+test_lapic_threads_CFLAGS := $(X86_TEST_CFLAGS)
+test_lapic_threads_SAN := thread
+test_lapic_timer_SRC := $(LAPIC_SRC)
+test_lapic_timer_CFLAGS := $(X86_TEST_CFLAGS)
+test_pci_host_SRC := core/vdev/pci_host.c
+test_pvclock_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/pvclock.c
+test_pvclock_CFLAGS := $(X86_TEST_CFLAGS)
+test_rtc_SRC := arch/fake/fake.c core/vdev/rtc.c
+test_uart16550_SRC := $(FAKE_VCPU_SRC) core/vdev/uart16550.c
+test_uart16550_CFLAGS := $(X86_TEST_CFLAGS)
+test_vdevs_SRC := $(LAPIC_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC) $(filter-out \
+	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c
+test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
