@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/arch.h"
-#include "core/escape_filter.h"
 #include "core/spinlock.h"
 
 #define NS_PER_S  1000000000ull
@@ -178,32 +177,11 @@ void log_printf(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Runs of bytes that pass go out in one piece. */
-static void write_filtered(struct log_sink *sink, const char *text, size_t len)
-{
-	size_t start = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (escape_filter(&sink->escape, (u8)text[i]))
-			continue;
-		if (i > start)
-			sink->write(sink, text + start, i - start);
-		start = i + 1;
-	}
-	if (len > start)
-		sink->write(sink, text + start, len - start);
-}
-
 static void raw_write(const char *text, size_t len)
 {
 	if (!len)
 		return;
-	for (struct log_sink *s = log_state.sinks; s; s = s->next) {
-		if (s->write && s->plain)
-			write_filtered(s, text, len);
-		else if (s->write)
-			s->write(s, text, len);
-	}
+	sinks_write(text, len);
 	log_state.mid_line = text[len - 1] != '\n';
 }
 

@@ -43,8 +43,6 @@ struct log_sink {
 	const char *name;
 	void (*write)(struct log_sink *sink, const char *text, size_t len);
 	void (*write_sync)(struct log_sink *sink, const char *text, size_t len);
-	bool plain; /* knows text only: control sequences of guests are taken out */
-	u8 escape;  /* enum escape_state of a plain sink; the log's */
 	struct log_sink *next;
 };
 /* Registers a sink and replays the ring into it, so that a late console shows everything. */

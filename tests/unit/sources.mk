@@ -3,6 +3,9 @@
 #   test_NAME_SRC := core/a.c core/b.c
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
 test_config_SRC := core/config.c core/config_keys.c core/config_text.c
+test_console_SRC := core/work.c arch/fake/fake.c
+test_console_threads_SAN := thread
+test_console_threads_SRC := core/console.c core/log.c core/work.c arch/fake/fake.c
 test_div128_SRC := arch/x86/div128.c
 # A VM with the whole CPU policy: tests/unit/guest_cpu.h.
 GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c \
