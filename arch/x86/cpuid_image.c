@@ -3,7 +3,6 @@
 #include "arch/x86/cpuid_image.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "arch/x86/guest_xstate.h"
 #include "arch/x86/msr.h"
@@ -167,6 +166,13 @@ static bool diff_registers(const struct cpuid_leaf *a, const struct cpuid_leaf *
 	return false;
 }
 
+static bool diff_presence(const struct cpuid_leaf *only, bool first, char *text, size_t len)
+{
+	snprintf(text, len, "leaf 0x%x.%u: only in the %s image", (unsigned)only->leaf,
+		 (unsigned)only->subleaf, first ? "first" : "second");
+	return true;
+}
+
 bool cpuid_image_diff(const struct cpuid_image *a, const struct cpuid_image *b, char *text,
 		      size_t len)
 {
@@ -176,21 +182,13 @@ bool cpuid_image_diff(const struct cpuid_image *a, const struct cpuid_image *b, 
 		const struct cpuid_leaf *x = &a->leaf[i], *y = &b->leaf[i];
 		u64 kx = key(x->leaf, x->subleaf), ky = key(y->leaf, y->subleaf);
 
-		if (kx != ky) {
-			const struct cpuid_leaf *only = kx < ky ? x : y;
-
-			snprintf(text, len, "leaf 0x%x.%u: only in the %s image",
-				 (unsigned)only->leaf, (unsigned)only->subleaf,
-				 kx < ky ? "first" : "second");
-			return true;
-		}
+		if (kx != ky)
+			return diff_presence(kx < ky ? x : y, kx < ky, text, len);
 		if (diff_registers(x, y, text, len))
 			return true;
 	}
 	if (a->count == b->count)
 		return false;
-	snprintf(text, len, "leaf 0x%x: only in the %s image",
-		 (unsigned)(a->count > b->count ? a : b)->leaf[i].leaf,
-		 a->count > b->count ? "first" : "second");
-	return true;
+	return diff_presence((a->count > b->count ? a : b)->leaf + i, a->count > b->count, text,
+			     len);
 }

@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest MSRs: reset value, good and bad values, features that make them exist, side effects. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/x86/guest_msr.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/regs.h"
+#include "core/guest_memory.h"
+#include "core/log.h"
+#include "fake.h"
+#include "guest_cpu.h"
+
+#define NON_CANONICAL 0x0000800000000000ull
+#define CANONICAL     0xffff800000000000ull
+
+static struct fake_vm *fake;
+static struct vcpu *vcpu;
+
+static int setup(void **state)
+{
+	(void)state;
+	host_full();
+	fake = guest_create(2);
+	vcpu = &fake->vcpu[0]->vcpu;
+	fake_vm_set_ram(fake, 1 * MiB);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	guest_destroy(fake);
+	return 0;
+}
+
+static u64 rd(u32 msr)
+{
+	u64 value;
+
+	if (!guest_msr_read(vcpu, msr, &value))
+		fail_msg("RDMSR 0x%x: #GP", msr);
+	return value;
+}
+
+static void wr(u32 msr, u64 value)
+{
+	if (!guest_msr_write(vcpu, msr, value))
+		fail_msg("WRMSR 0x%x = 0x%llx: #GP", msr, (unsigned long long)value);
+}
+
+static void rd_gp(u32 msr)
+{
+	u64 value = 0x1234;
+
+	if (guest_msr_read(vcpu, msr, &value))
+		fail_msg("RDMSR 0x%x: no #GP", msr);
+	assert_int_equal(value, 0x1234);
+}
+
+static void wr_gp(u32 msr, u64 value)
+{
+	if (guest_msr_write(vcpu, msr, value))
+		fail_msg("WRMSR 0x%x = 0x%llx: no #GP", msr, (unsigned long long)value);
+}
+
+/* good is stored as it is; bad is refused and changes nothing. 0 in a list ends it. */
+static const struct {
+	u32 msr;
+	u64 reset;
+	u64 good[4], bad[8];
+} values[] = {
+	{ MSR_IA32_SPEC_CTRL, 0, { 1, 2, 7 }, { 8, 0x400, 1ull << 63 } },
+	{ MSR_IA32_SYSENTER_CS, 0, { 0x10, 0xffffffff }, { 0 } },
+	{ MSR_IA32_SYSENTER_ESP, 0, { CANONICAL, 0x7fffffffffff }, { NON_CANONICAL, 1ull << 63 } },
+	{ MSR_IA32_SYSENTER_EIP, 0, { CANONICAL, 0x7fffffffffff }, { NON_CANONICAL, 1ull << 63 } },
+	{ MSR_IA32_MISC_ENABLE,
+	  0x1801,
+	  { 0x1800, 0x1801 },
+	  { 0x41801, 0x411801, 0x400001801, 0x11801, 2 } },
+	{ 0x200, 0, { 0x1006, 0x3ffffffff006, 5, 4 }, { 2, 3, 7, 0x100, 0x800, 0x400000000000 } },
+	{ 0x201, 0, { 0x800, 0x3ffffffff800 }, { 1, 0x400, 0x801, 0x400000000800 } },
+	{ 0x20e, 0, { 0xf0000001 }, { 0xf0000002, 0xf0000101 } },
+	{ 0x20f, 0, { 0xf0000800 }, { 0xf0000401 } },
+	{ 0x250,
+	  0,
+	  { 0x0606060606060606, 0x0001040506060606 },
+	  { 2, 0x300, 0x7000000, 0x0800000000000000, 0x1000000000000000 } },
+	{ 0x258, 0, { 0x0606060606060606 }, { 0x0200000000000000 } },
+	{ 0x259, 0, { 0x0505050505050505 }, { 0x0007000000000000 } },
+	{ 0x268, 0, { 0x0404040404040404 }, { 3 } },
+	{ 0x26f, 0, { 0x0101010101010101 }, { 0xff } },
+	{ MSR_IA32_PAT,
+	  0x0007040600070406,
+	  { 0x0107050600070406 },
+	  { 2, 0x300, 0x0800000000000000, 0x80 } },
+	{ MSR_IA32_MTRR_DEF_TYPE, 0, { 0xc06, 0x800, 0x400, 5 }, { 0xc02, 0xc07, 0x100, 0x1000 } },
+	{ MSR_EFER,
+	  0,
+	  { EFER_SCE, EFER_NXE, EFER_LME | EFER_NXE | EFER_SCE },
+	  { 2, EFER_SVME, BIT(13), BIT(14), BIT(15), BIT(63) } },
+	{ MSR_STAR, 0, { ~0ull, 0x0023001000000000 }, { 0 } },
+	{ MSR_LSTAR, 0, { CANONICAL, 0xffffffffffffffff }, { NON_CANONICAL, 0xfffe000000000000 } },
+	{ MSR_CSTAR, 0, { CANONICAL, 1 }, { NON_CANONICAL } },
+	{ MSR_SFMASK, 0, { 0x47700, 0xffffffff }, { 0x100000000 } },
+	{ MSR_FS_BASE, 0, { CANONICAL, 0x1000 }, { NON_CANONICAL } },
+	{ MSR_GS_BASE, 0, { CANONICAL, 0x1000 }, { NON_CANONICAL } },
+	{ MSR_KERNEL_GS_BASE, 0, { CANONICAL, 0x1000 }, { NON_CANONICAL } },
+	{ MSR_TSC_AUX, 0, { 5, 0xffffffff }, { 0x100000000 } },
+	{ MSR_IA32_TSC_ADJUST, 0, { 100, ~0ull }, { 0 } },
+	{ MSR_IA32_APIC_BASE, 0xfee00900, { 0xfee00900, 0xfee00d00 }, { 0xfee00001, 0xfee00500 } },
+	{ 0x4b564d01, 0, { 0x1001, 0x2004 }, { 0x1003, 2 } },
+	/* constants */
+	{ MSR_IA32_PLATFORM_ID, 0, { 0 }, { 1, BIT(50) } },
+	{ MSR_IA32_FEATURE_CONTROL, 1, { 0 }, { 1, 5 } },
+	{ MSR_IA32_MTRRCAP, 0x508, { 0 }, { 0x508 } },
+	{ MSR_IA32_MCG_CAP, 0, { 0 }, { 1 } },
+	{ MSR_IA32_MCG_STATUS, 0, { 0 }, { 1, 4 } },
+	{ MSR_IA32_DEBUGCTL, 0, { 0 }, { 4, BIT(6), BIT(14) } },
+	{ MSR_IA32_ARCH_CAPABILITIES, 0, { 0 }, { 1 } },
+};
+
+static void test_values(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+		u32 msr = values[i].msr;
+		u64 before = rd(msr);
+
+		if (before != values[i].reset)
+			fail_msg("MSR 0x%x: 0x%llx at reset", msr, (unsigned long long)before);
+		for (unsigned k = 0; k < 4 && values[i].good[k]; k++) {
+			wr(msr, values[i].good[k]);
+			before = rd(msr);
+			if (before != values[i].good[k])
+				fail_msg("MSR 0x%x: 0x%llx was not kept", msr,
+					 (unsigned long long)values[i].good[k]);
+		}
+		for (unsigned k = 0; k < 8 && values[i].bad[k]; k++) {
+			wr_gp(msr, values[i].bad[k]);
+			assert_int_equal(rd(msr), before);
+		}
+	}
+}
+
+/* Bits of a pair: without the feature #GP both ways, with it neither. */
+static const struct {
+	u32 msr, features[6];
+} gates[] = {
+	{ MSR_IA32_TSC_ADJUST, { X86_FEATURE_TSC_ADJUST } },
+	{ MSR_IA32_SPEC_CTRL, { X86_FEATURE_IBRS_IBPB, X86_FEATURE_STIBP, X86_FEATURE_SSBD } },
+	{ MSR_IA32_SYSENTER_CS, { X86_FEATURE_SEP } },
+	{ MSR_IA32_SYSENTER_ESP, { X86_FEATURE_SEP } },
+	{ MSR_IA32_SYSENTER_EIP, { X86_FEATURE_SEP } },
+	{ MSR_IA32_MCG_STATUS, { X86_FEATURE_MCA } },
+	{ MSR_IA32_MTRR_DEF_TYPE, { X86_FEATURE_MTRR } },
+	{ 0x200, { X86_FEATURE_MTRR } },
+	{ 0x250, { X86_FEATURE_MTRR } },
+	{ MSR_IA32_PAT, { X86_FEATURE_PAT } },
+	{ MSR_IA32_TSC_DEADLINE, { X86_FEATURE_TSC_DEADLINE } },
+	{ MSR_STAR, { X86_FEATURE_SYSCALL } },
+	{ MSR_LSTAR, { X86_FEATURE_LM } },
+	{ MSR_CSTAR, { X86_FEATURE_LM } },
+	{ MSR_SFMASK, { X86_FEATURE_SYSCALL } },
+	{ MSR_FS_BASE, { X86_FEATURE_LM } },
+	{ MSR_GS_BASE, { X86_FEATURE_LM } },
+	{ MSR_KERNEL_GS_BASE, { X86_FEATURE_LM } },
+	{ MSR_TSC_AUX, { X86_FEATURE_RDTSCP, X86_FEATURE_RDPID } },
+	{ 0x11, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 0u) } },
+	{ 0x12, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 0u) } },
+	{ 0x4b564d00, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 3u) } },
+	{ 0x4b564d01, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 3u) } },
+};
+
+static void test_gates(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(gates); i++) {
+		u32 msr = gates[i].msr;
+		u64 good = msr == MSR_IA32_PAT ? PAT_RESET_VALUE : 0;
+
+		rd(msr);
+		wr(msr, good);
+		for (unsigned k = 0; k < 6 && gates[i].features[k]; k++)
+			guest_feature(fake, gates[i].features[k], false);
+		rd_gp(msr);
+		wr_gp(msr, good);
+		/* Any one of its features brings it back. */
+		for (unsigned k = 0; k < 6 && gates[i].features[k]; k++) {
+			guest_feature(fake, gates[i].features[k], true);
+			wr(msr, good);
+			rd(msr);
+			guest_feature(fake, gates[i].features[k], false);
+		}
+		for (unsigned k = 0; k < 6 && gates[i].features[k]; k++)
+			guest_feature(fake, gates[i].features[k], true);
+	}
+}
+
+static void test_spec_ctrl_bits(void **state)
+{
+	static const struct {
+		u32 feature;
+		u64 bits;
+	} cases[] = {
+		{ X86_FEATURE_IBRS_IBPB, 3 },
+		{ X86_FEATURE_STIBP, 3 },
+		{ X86_FEATURE_SSBD, 4 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		guest_feature(fake, cases[i].feature, false);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		guest_feature(fake, cases[i].feature, true);
+		for (unsigned bit = 0; bit < 64; bit++) {
+			if (cases[i].bits & BIT(bit))
+				wr(MSR_IA32_SPEC_CTRL, BIT(bit));
+			else
+				wr_gp(MSR_IA32_SPEC_CTRL, BIT(bit));
+		}
+		guest_feature(fake, cases[i].feature, false);
+	}
+}
+
+static void test_pred_cmd(void **state)
+{
+	unsigned before = fake_predictor_barriers;
+
+	(void)state;
+	rd_gp(MSR_IA32_PRED_CMD);
+	wr(MSR_IA32_PRED_CMD, 0);
+	assert_int_equal(fake_predictor_barriers, before);
+	wr(MSR_IA32_PRED_CMD, 1);
+	assert_int_equal(fake_predictor_barriers, before + 1);
+	wr_gp(MSR_IA32_PRED_CMD, 2);
+	wr_gp(MSR_IA32_PRED_CMD, 3);
+	guest_feature(fake, X86_FEATURE_IBRS_IBPB, false);
+	wr_gp(MSR_IA32_PRED_CMD, 1);
+	assert_int_equal(fake_predictor_barriers, before + 1);
+}
+
+/* Not there: what Linux probes for, what belongs to hidden features, the internal KVM number. */
+static void test_absent(void **state)
+{
+	static const u32 absent[] = {
+		0x34,	    0x79,	0xc1,	    0xc8,	0xce,	    0xe7,	0xe8,
+		0x140,	    0x186,	0x189,	    0x198,	0x19c,	    0x1a2,	0x1fc,
+		0x309,	    0x345,	0x38d,	    0x38f,	0x390,	    0x400,	0x401,
+		0x480,	    0x48b,	0x491,	    0x4c1,	0x570,	    0x606,	0x610,
+		0x611,	    0x639,	0x641,	    0x64f,	0x6a0,	    0x6a2,	0x6a4,
+		0x6a7,	    0x6a8,	0x7ff,	    0x900,	0xda0,	    0x4b564cff, 0x4b564d02,
+		0x4b564d03, 0x4b564d05, 0x4b564dff, 0x4b564e00, 0xc000007f, 0xc0000085, 0xc0000104,
+		0xc0010015, 0xc0010117, 0xffffffff, 0x0,
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(absent); i++) {
+		rd_gp(absent[i]);
+		wr_gp(absent[i], 0);
+		assert_int_equal(guest_msr_get(vcpu, absent[i], &(u64){ 0 }), ERR_NOENT);
+		assert_int_equal(guest_msr_set(vcpu, absent[i], 0), ERR_NOENT);
+		assert_false(guest_msr_passthrough(absent[i], false));
+		assert_false(guest_msr_passthrough(absent[i], true));
+	}
+}
+
+static size_t log_text(char *buf, size_t len)
+{
+	u64 pos = 0;
+	size_t n = log_read(&pos, buf, len - 1);
+
+	buf[n] = '\0';
+	return n;
+}
+
+/* One line, naming MSR, value and RIP; none for MSRs that are known to be absent. */
+static void test_unknown_is_logged_once(void **state)
+{
+	static char text[LOG_RING_SIZE + 1];
+	const char *line;
+
+	(void)state;
+	fake->vcpu[0]->reg[VREG_RIP] = 0xffffffff81234567;
+	fake_set_clock_ns(3600ull * 1000000000);
+	wr_gp(0x4b564dff, 1);
+	rd_gp(0x606);
+	log_text(text, sizeof(text));
+	assert_null(strstr(text, "0x606"));
+	assert_null(strstr(text, "0x4b564dff"));
+	wr_gp(0xbeef, 0xdeadbeef12345678);
+	rd_gp(0xbee1);
+	log_text(text, sizeof(text));
+	line = strstr(text, "vm fake: vcpu 0: WRMSR of 0xdeadbeef12345678 to unknown MSR 0xbeef at "
+			    "RIP 0xffffffff81234567\n");
+	assert_non_null(line);
+	line = strstr(text, "vm fake: vcpu 0: RDMSR of unknown MSR 0xbee1 at RIP "
+			    "0xffffffff81234567\n");
+	assert_non_null(line);
+	for (u32 i = 0; i < 100; i++) {
+		wr_gp(0xbe00 + i, 0);
+		rd_gp(0xbe00 + i);
+	}
+	log_text(text, sizeof(text));
+	assert_null(strstr(text, "0xbe0"));
+	/* By id nothing is logged at all. */
+	fake_set_clock_ns(7200ull * 1000000000);
+	assert_int_equal(guest_msr_set(vcpu, 0xbeef, 0), ERR_NOENT);
+	log_text(text, sizeof(text));
+	assert_null(strstr(text, "[ 7200"));
+}
+
+static void test_efer(void **state)
+{
+	u64 *cr0 = &fake->vcpu[0]->reg[VREG_CR0], *efer = &fake->vcpu[0]->reg[VREG_EFER];
+
+	(void)state;
+	/* LMA can't be written. */
+	wr(MSR_EFER, EFER_LMA);
+	assert_int_equal(rd(MSR_EFER), 0);
+	*cr0 |= CR0_PE | CR0_PG;
+	*efer = EFER_LME | EFER_LMA;
+	wr(MSR_EFER, EFER_LME);
+	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA);
+	wr(MSR_EFER, EFER_LME | EFER_SCE);
+	wr_gp(MSR_EFER, EFER_SCE);
+	wr_gp(MSR_EFER, EFER_LMA | EFER_SCE);
+	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA | EFER_SCE);
+	*efer = 0; /* paging without long mode */
+	wr_gp(MSR_EFER, EFER_LME);
+	*cr0 &= ~CR0_PG;
+	wr(MSR_EFER, EFER_LME);
+	assert_int_equal(fake->vcpu[0]->tlb_flushes, 0);
+	wr(MSR_EFER, EFER_LME | EFER_NXE);
+	assert_int_equal(fake->vcpu[0]->tlb_flushes, 1);
+	wr(MSR_EFER, EFER_LME | EFER_NXE);
+	assert_int_equal(fake->vcpu[0]->tlb_flushes, 1);
+	/* Bits are reserved without their feature. */
+	wr(MSR_EFER, 0);
+	guest_feature(fake, X86_FEATURE_NX, false);
+	wr_gp(MSR_EFER, EFER_NXE);
+	guest_feature(fake, X86_FEATURE_SYSCALL, false);
+	wr_gp(MSR_EFER, EFER_SCE);
+	guest_feature(fake, X86_FEATURE_LM, false);
+	wr_gp(MSR_EFER, EFER_LME);
+	wr(MSR_EFER, 0);
+}
+
+static void test_tsc(void **state)
+{
+	struct lapic *lapic = &vcpu->arch.lapic;
+
+	(void)state;
+	fake_set_tsc(1000000);
+	fake->vm.arch.tsc_offset = -400000;
+	assert_int_equal(rd(MSR_IA32_TSC), 600000);
+	/* Writing the TSC moves TSC_ADJUST by the same amount and tells the hardware. */
+	wr(MSR_IA32_TSC, 5);
+	assert_int_equal(rd(MSR_IA32_TSC), 5);
+	assert_int_equal(rd(MSR_IA32_TSC_ADJUST), (u64)-599995);
+	assert_int_equal(fake->vcpu[0]->tsc_offset_updates, 1);
+	wr(MSR_IA32_TSC_ADJUST, 0);
+	assert_int_equal(rd(MSR_IA32_TSC), 600000);
+	assert_int_equal(fake->vcpu[0]->tsc_offset_updates, 2);
+	assert_int_equal(fake->vcpu[1]->tsc_offset_updates, 0);
+	/* An armed deadline is at another host time after that. */
+	lapic_write(lapic, APIC_SVR, 0x1ff);
+	lapic_write(lapic, APIC_LVT_TIMER, 2 << 17 | 0x40);
+	wr(MSR_IA32_TSC_DEADLINE, 700000);
+	assert_int_equal(rd(MSR_IA32_TSC_DEADLINE), 700000);
+	assert_int_equal(lapic->timer.deadline, 1100000);
+	wr(MSR_IA32_TSC_ADJUST, 50000);
+	assert_int_equal(lapic->timer.deadline, 1050000);
+	wr(MSR_IA32_TSC, 0);
+	assert_int_equal(lapic->timer.deadline, 1700000);
+	wr(MSR_IA32_TSC_DEADLINE, 0);
+}
+
+/* kvmclock counts guest TSC ticks: a changed TSC needs a new timestamp. */
+static void test_tsc_moves_pvclock(void **state)
+{
+	u64 before, after;
+
+	(void)state;
+	wr(0x4b564d01, 0x1000 | 1);
+	assert_int_equal(guest_read(&fake->vm.memory, 0x1008, &before, 8), FIRN_OK);
+	wr(MSR_IA32_TSC_ADJUST, 777);
+	assert_int_equal(guest_read(&fake->vm.memory, 0x1008, &after, 8), FIRN_OK);
+	assert_int_equal(after, before + 777);
+}
+
+static void test_apic(void **state)
+{
+	(void)state;
+	rd_gp(0x802);
+	wr_gp(0x808, 0);
+	wr(MSR_IA32_APIC_BASE, 0xfee00d00);
+	assert_int_equal(fake->vcpu[0]->apic_mode_updates, 1);
+	assert_int_equal(rd(0x802), 0);
+	wr(0x808, 0x20);
+	assert_int_equal(rd(0x808), 0x20);
+	wr_gp(0x808, 0x100);
+	rd_gp(0x80e);
+	wr_gp(0x802, 0);
+	/* x2APIC to xAPIC is no legal change. */
+	wr_gp(MSR_IA32_APIC_BASE, 0xfee00900);
+	assert_int_equal(fake->vcpu[0]->apic_mode_updates, 1);
+	wr(MSR_IA32_APIC_BASE, 0xfee00100);
+	assert_int_equal(fake->vcpu[0]->apic_mode_updates, 2);
+	rd_gp(0x802);
+}
+
+static void test_misc(void **state)
+{
+	(void)state;
+	/* The microcode revision survives the probe that writes 0. */
+	assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 1ull << 32);
+	wr(MSR_IA32_BIOS_SIGN_ID, 0);
+	assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 1ull << 32);
+	wr(MSR_IA32_MCG_STATUS, 0);
+	wr(MSR_IA32_DEBUGCTL, DEBUGCTL_LBR | DEBUGCTL_BTF);
+	assert_int_equal(rd(MSR_IA32_DEBUGCTL), 0);
+	/* 63:32 of SYSENTER_CS don't exist; fixed bits of MISC_ENABLE can't be cleared. */
+	wr(MSR_IA32_SYSENTER_CS, 0x1234567800000010);
+	assert_int_equal(rd(MSR_IA32_SYSENTER_CS), 0x10);
+	wr(MSR_IA32_MISC_ENABLE, 0);
+	assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1800);
+	guest_feature(fake, X86_FEATURE_MONITOR, true);
+	wr(MSR_IA32_MISC_ENABLE, 0x41801);
+	assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x41801);
+	/* The old clock MSR is another name of the new one. */
+	wr(0x12, 0x3001);
+	assert_int_equal(rd(0x4b564d01), 0x3001);
+	/* FS and GS bases are the segments' own. */
+	wr(MSR_FS_BASE, 0x1111);
+	wr(MSR_GS_BASE, 0x2222);
+	assert_int_equal(fake->vcpu[0]->seg[SEG_FS].base, 0x1111);
+	assert_int_equal(fake->vcpu[0]->seg[SEG_GS].base, 0x2222);
+	fake->vm.arch.arch_capabilities = 0x1b;
+	assert_int_equal(rd(MSR_IA32_ARCH_CAPABILITIES), 0x1b);
+	guest_feature(fake, X86_FEATURE_ARCH_CAPABILITIES, false);
+	rd_gp(MSR_IA32_ARCH_CAPABILITIES);
+}
+
+static void test_xss(void **state)
+{
+	struct cpuid_leaf *leaf =
+		(struct cpuid_leaf *)cpuid_image_find(&fake->vm.arch.cpuid, 0xd, 1);
+
+	(void)state;
+	rd_gp(MSR_IA32_XSS);
+	guest_feature(fake, X86_FEATURE_XSAVES, true);
+	assert_int_equal(rd(MSR_IA32_XSS), 0);
+	wr_gp(MSR_IA32_XSS, BIT(11));
+	leaf->ecx = 0x1800;
+	wr(MSR_IA32_XSS, 0x1800);
+	wr_gp(MSR_IA32_XSS, 0x1801);
+	wr_gp(MSR_IA32_XSS, BIT(43));
+	leaf->edx = 0x800;
+	wr(MSR_IA32_XSS, BIT(43));
+}
+
+static void test_arch_capabilities(void **state)
+{
+	(void)state;
+	/* PSCHANGE_MC_NO always; TSX_CTRL, MISC_PACKAGE_CTRL, FB_CLEAR_CTRL, ENERGY_CTRL never. */
+	assert_int_equal(guest_msr_arch_capabilities(0), BIT(6));
+	assert_int_equal(guest_msr_arch_capabilities(~0ull), 0x400000001d1ae177);
+}
+
+static void test_reset_and_init(void **state)
+{
+	static const u32 kept[] = {
+		MSR_IA32_SYSENTER_CS,
+		MSR_IA32_SYSENTER_ESP,
+		MSR_IA32_SYSENTER_EIP,
+		MSR_STAR,
+		MSR_LSTAR,
+		MSR_CSTAR,
+		MSR_SFMASK,
+		MSR_TSC_AUX,
+		MSR_KERNEL_GS_BASE,
+		0x200,
+		0x201,
+		0x250,
+		0x26f,
+		MSR_IA32_PAT,
+		MSR_IA32_MTRR_DEF_TYPE,
+		MSR_IA32_TSC_ADJUST,
+		MSR_IA32_MISC_ENABLE,
+	};
+	static const u32 cleared[] = { MSR_EFER, MSR_IA32_SPEC_CTRL, 0x4b564d01 };
+	u64 before[ARRAY_SIZE(kept)];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
+		if (values[i].good[0])
+			wr(values[i].msr, values[i].good[0]);
+	wr(0x4b564d01, 0x1001);
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
+		before[i] = rd(kept[i]);
+		assert_true(before[i] != 0);
+	}
+	guest_msr_reset(vcpu, true);
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
+		assert_int_equal(rd(kept[i]), before[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(cleared); i++)
+		assert_int_equal(rd(cleared[i]), 0);
+	guest_msr_reset(vcpu, false);
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
+		u64 expected = kept[i] == MSR_IA32_PAT		 ? PAT_RESET_VALUE
+			       : kept[i] == MSR_IA32_MISC_ENABLE ? 0x1801
+								 : 0;
+
+		assert_int_equal(rd(kept[i]), expected);
+	}
+}
+
+/* Linux uses MTRRs and PAT only when firmware has turned MTRRs on. */
+static void test_firmware_setup(void **state)
+{
+	(void)state;
+	guest_msr_firmware_setup(vcpu);
+	assert_int_equal(rd(MSR_IA32_MTRR_DEF_TYPE), 0xc06);
+	assert_int_equal(rd(0x200), 0xc0000000);
+	assert_int_equal(rd(0x201), 0x3fffc0000800);
+	assert_int_equal(rd(0x202) | rd(0x203) | rd(0x20f), 0);
+	assert_int_equal(rd(0x250), 0x0606060606060606);
+	assert_int_equal(rd(0x258), 0x0606060606060606);
+	assert_int_equal(rd(0x259), 0);
+	assert_int_equal(rd(0x26f), 0x0606060606060606);
+	/* All of it could have been written by the guest. */
+	for (u32 msr = 0x200; msr <= 0x20f; msr++)
+		wr(msr, rd(msr));
+	wr(0x250, rd(0x250));
+	wr(MSR_IA32_MTRR_DEF_TYPE, rd(MSR_IA32_MTRR_DEF_TYPE));
+}
+
+static void test_passthrough(void **state)
+{
+	static const u32 through[] = {
+		MSR_IA32_SYSENTER_CS,
+		MSR_IA32_SYSENTER_ESP,
+		MSR_IA32_SYSENTER_EIP,
+		MSR_STAR,
+		MSR_LSTAR,
+		MSR_CSTAR,
+		MSR_SFMASK,
+		MSR_FS_BASE,
+		MSR_GS_BASE,
+		MSR_KERNEL_GS_BASE,
+		MSR_TSC_AUX,
+	};
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(through); i++) {
+		assert_true(guest_msr_passthrough(through[i], false));
+		assert_true(guest_msr_passthrough(through[i], true));
+	}
+	for (u32 i = 0; i < 0x2000; i++) {
+		n += guest_msr_passthrough(i, true);
+		n += guest_msr_passthrough(0xc0000000 + i, true);
+	}
+	assert_int_equal(n, ARRAY_SIZE(through));
+}
+
+static void test_list_and_names(void **state)
+{
+	u32 msrs[MSR_LIST_MAX], few[2] = { 0, 0xabcd }, msr;
+	size_t n = guest_msr_list(vcpu, msrs, MSR_LIST_MAX);
+	char name[32];
+	u64 value;
+
+	(void)state;
+	assert_in_range(n, 40, MSR_LIST_MAX);
+	assert_int_equal(guest_msr_list(vcpu, few, 1), n);
+	assert_int_equal(few[0], msrs[0]);
+	assert_int_equal(few[1], 0xabcd);
+	for (size_t i = 0; i < n; i++) {
+		assert_true(i == 0 || msrs[i - 1] < msrs[i]);
+		assert_int_equal(guest_msr_get(vcpu, msrs[i], &value), FIRN_OK);
+		assert_true(guest_msr_name(msrs[i], name, sizeof(name)));
+		assert_true(guest_msr_by_name(name, &msr));
+		assert_int_equal(msr, msrs[i]);
+	}
+	assert_true(guest_msr_name(0x203, name, sizeof(name)));
+	assert_string_equal(name, "IA32_MTRR_PHYS+3");
+	assert_false(guest_msr_name(0xbeef, name, sizeof(name)));
+	assert_false(guest_msr_name(0x606, name, sizeof(name)));
+	assert_false(guest_msr_by_name("RAPL", &msr));
+	assert_false(guest_msr_by_name("", &msr));
+	guest_feature(fake, X86_FEATURE_PAT, false);
+	assert_int_equal(guest_msr_list(vcpu, msrs, MSR_LIST_MAX), n - 1);
+}
+
+static void test_set_by_id(void **state)
+{
+	(void)state;
+	assert_int_equal(guest_msr_set(vcpu, MSR_IA32_TSC, 1), ERR_READONLY);
+	assert_int_equal(guest_msr_set(vcpu, MSR_IA32_MTRRCAP, 0x508), ERR_READONLY);
+	assert_int_equal(guest_msr_set(vcpu, MSR_LSTAR, NON_CANONICAL), ERR_INVALID);
+	assert_int_equal(rd(MSR_LSTAR), 0);
+	assert_int_equal(guest_msr_set(vcpu, MSR_LSTAR, CANONICAL), FIRN_OK);
+	assert_int_equal(rd(MSR_LSTAR), CANONICAL);
+	/* EFER can be set while paging is on, LMA included: state is restored, not written. */
+	fake->vcpu[0]->reg[VREG_CR0] |= CR0_PG;
+	assert_int_equal(guest_msr_set(vcpu, MSR_EFER, EFER_LME | EFER_LMA), FIRN_OK);
+	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA);
+	assert_int_equal(guest_msr_set(vcpu, MSR_EFER, EFER_SVME), ERR_INVALID);
+	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_values),
+		TEST(test_gates),
+		TEST(test_spec_ctrl_bits),
+		TEST(test_pred_cmd),
+		TEST(test_absent),
+		TEST(test_unknown_is_logged_once),
+		TEST(test_efer),
+		TEST(test_tsc),
+		TEST(test_tsc_moves_pvclock),
+		TEST(test_apic),
+		TEST(test_misc),
+		TEST(test_xss),
+		TEST(test_arch_capabilities),
+		TEST(test_reset_and_init),
+		TEST(test_firmware_setup),
+		TEST(test_passthrough),
+		TEST(test_list_and_names),
+		TEST(test_set_by_id),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
