@@ -2,6 +2,7 @@
 # What each fuzz target links besides tests/fuzz/fuzz_NAME.c, alphabetically:
 #   fuzz_NAME_SRC := core/a.c core/b.c
 # Optional: fuzz_NAME_CFLAGS, fuzz_NAME_LIBS. The seed corpus is tests/fuzz/corpus/NAME/.
+fuzz_acpi_SRC := $(wildcard drivers/acpi/*.c)
 fuzz_boot_image_SRC := boot/efi/elf_load.c boot/efi/pe_sections.c
 fuzz_bzimage_SRC := $(wildcard core/loader/*.c)
 fuzz_config_SRC := core/config.c core/config_keys.c core/config_text.c

@@ -2,6 +2,8 @@
 # What each unit test links besides tests/unit/test_NAME.c, alphabetically:
 #   test_NAME_SRC := core/a.c core/b.c
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
+test_acpi_reader_SRC := $(wildcard drivers/acpi/*.c)
+test_clock_SRC := arch/x86/clock_scale.c
 test_config_SRC := core/config.c core/config_keys.c core/config_text.c
 test_console_SRC := core/work.c arch/fake/fake.c
 test_console_threads_SAN := thread
@@ -61,8 +63,11 @@ test_memory_map_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_m
 test_memslot_SRC := core/memslot.c
 test_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
 	boot/multiboot2/info.c
+test_pagetable_SRC := arch/x86/pagetable.c core/log.c core/pmem.c arch/fake/fake.c
 test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
+test_scancode_SRC := drivers/keyboard/scancode.c
+test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
