@@ -7,8 +7,9 @@ GUEST_TESTS_ALONE := test_bench test_triple_fault
 GUEST_TEST_LIB := $(wildcard tests/guest/lib/*.[cS])
 GUEST_TEST_KERNELS := $(GUEST_TESTS:%=build/guest/%.elf) build/guest/test_all.elf
 
+# Address 0 is memory like any other here.
 GUEST_TEST_CFLAGS = $(TARGET_FLAGS) -mcmodel=small -fcf-protection=none $(WARNINGS) $(REPRODUCIBLE) \
-	-fno-tree-loop-distribute-patterns -fno-gcse -I. -nostdinc -isystem $(GCC_INCLUDE)
+	-fno-tree-loop-distribute-patterns --param=min-pagesize=0 -I. -nostdinc -isystem $(GCC_INCLUDE)
 
 guest_test_objects = $(patsubst %,build/guest-tests/%.o,$(GUEST_TEST_LIB) $(1))
 
@@ -16,12 +17,13 @@ guest_test_objects = $(patsubst %,build/guest-tests/%.o,$(GUEST_TEST_LIB) $(1))
 # multiboot 1 asks for.
 define GUEST_TEST_KERNEL
 build/guest-tests/$(1).elf64: $(call guest_test_objects,$(2)) tests/guest/lib/guest.ld
-	$$(LD) -m elf_x86_64 -T tests/guest/lib/guest.ld -z noexecstack -z max-page-size=4096 \
+	$(call say,LD,$$@)
+	$$(Q)$$(LD) -m elf_x86_64 -T tests/guest/lib/guest.ld -z noexecstack -z max-page-size=4096 \
 		--no-warn-rwx-segments -static -nostdlib --gc-sections -o $$@ $$(filter %.o,$$^)
 
 build/guest/$(1).elf: build/guest-tests/$(1).elf64
 	@mkdir -p $$(@D)
-	$$(OBJCOPY) -O elf32-i386 --strip-all $$< $$@
+	$$(Q)$$(OBJCOPY) -O elf32-i386 --strip-all $$< $$@
 endef
 $(foreach t,$(GUEST_TESTS),$(eval $(call GUEST_TEST_KERNEL,$(t),\
 	tests/guest/$(t).c $(wildcard tests/guest/$(t).S))))
@@ -30,11 +32,13 @@ $(eval $(call GUEST_TEST_KERNEL,test_all,$(patsubst %,tests/guest/%.c,\
 
 build/guest-tests/%.c.o: %.c mk/guest-tests.mk mk/flags.mk
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_TEST_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(GUEST_TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 build/guest-tests/%.S.o: %.S mk/guest-tests.mk mk/flags.mk
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_TEST_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(GUEST_TEST_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
 .PHONY: guest-tests
 ## guest-tests: the guest test kernels, build/guest/test_*.elf

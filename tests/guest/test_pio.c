@@ -8,7 +8,7 @@
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
 #define CONFIG_ENABLE  0x80000000u
-#define ABSENT_DEVICE  (31u << 11)
+#define ABSENT_DEVICE  (20u << 11)
 #define UNCLAIMED      0xed
 
 static u32 config_id(void)

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Cost of exits in TSC ticks an operation (in the emulator: instructions), the loop subtracted. */
+#include "tests/guest/lib/apic.h"
+
+#define LOOPS		      2000
+#define WAKE_LOOPS	      50
+#define WAKE_DELAY	      20000
+#define VECTOR_TIMER	      0x61
+#define VECTOR_SELF	      0x41
+#define CMOS_INDEX	      0x70
+#define UNCLAIMED	      0xed
+#define CONFIG_DATA	      0xcfc
+#define KVM_HC_VAPIC_POLL_IRQ 1
+#define UNCLAIMED_MMIO	      0xd0000000ull
+
+static const u8 vectors[] = { VECTOR_TIMER, VECTOR_SELF, 0 };
+
+static void op_empty(void)
+{
+	__asm__ volatile("");
+}
+
+static void op_cpuid(void)
+{
+	__asm__ volatile("cpuid" : : "a"(0), "c"(0) : "rbx", "rdx", "memory");
+}
+
+static void op_vmcall(void)
+{
+	u64 rax = KVM_HC_VAPIC_POLL_IRQ;
+
+	__asm__ volatile("vmcall" : "+a"(rax) : : "memory");
+}
+
+static void op_rdmsr(void)
+{
+	rdmsr(MSR_IA32_MISC_ENABLE);
+}
+
+static void op_wrmsr(void)
+{
+	wrmsr(MSR_IA32_TSC_ADJUST, 0);
+}
+
+static void op_wrmsr_deadline(void)
+{
+	wrmsr(MSR_IA32_TSC_DEADLINE, ~0ull >> 1);
+}
+
+static void op_out_rtc(void)
+{
+	outb(CMOS_INDEX, 0);
+}
+
+static void op_out_unclaimed(void)
+{
+	outb(UNCLAIMED, 0);
+}
+
+static void op_in_unclaimed(void)
+{
+	inb(UNCLAIMED);
+}
+
+static void op_in_pci(void)
+{
+	inl(CONFIG_DATA);
+}
+
+static void op_apic_read(void)
+{
+	apic_read(APIC_TPR);
+}
+
+static void op_apic_write(void)
+{
+	apic_write(APIC_TPR, 0);
+}
+
+static void op_apic_eoi(void)
+{
+	apic_write(APIC_EOI, 0);
+}
+
+static void op_cr8(void)
+{
+	__asm__ volatile("mov %0, %%cr8" : : "r"(0ull));
+}
+
+static void op_cr4(void)
+{
+	write_cr4(read_cr4());
+}
+
+static void op_mmio_read(void)
+{
+	*(volatile u32 *)UNCLAIMED_MMIO;
+}
+
+static void op_self_ipi(void)
+{
+	apic_self_ipi(VECTOR_SELF);
+	irq_window();
+}
+
+static u64 measure(void (*op)(void))
+{
+	u64 start;
+
+	op(); /* what only the first call costs is not of interest */
+	start = rdtsc();
+	for (unsigned i = 0; i < LOOPS; i++)
+		op();
+	return rdtsc() - start;
+}
+
+static void bench(const char *name, void (*op)(void), u64 empty)
+{
+	u64 ticks = measure(op);
+
+	print("bench %s %llu\n", name, (unsigned long long)((ticks - MIN(ticks, empty)) / LOOPS));
+}
+
+/* From the deadline to the instruction behind HLT, the handler included. */
+static void bench_wake(void)
+{
+	u64 sum = 0;
+
+	irq_log_start(vectors);
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
+	for (unsigned i = 0; i < WAKE_LOOPS; i++) {
+		u64 deadline = rdtsc() + WAKE_DELAY;
+
+		wrmsr(MSR_IA32_TSC_DEADLINE, deadline);
+		irq_wait();
+		sum += rdtsc() - deadline;
+	}
+	print("bench hlt-wake-by-timer %llu\n", (unsigned long long)(sum / WAKE_LOOPS));
+	check_eq("HLT woke each time", irq_log.count, WAKE_LOOPS);
+}
+
+GUEST_TEST(bench)
+{
+	static const struct {
+		const char *name;
+		void (*op)(void);
+	} ops[] = {
+		{ "cpuid", op_cpuid },
+		{ "vmcall", op_vmcall },
+		{ "rdmsr-misc-enable", op_rdmsr },
+		{ "wrmsr-tsc-adjust", op_wrmsr },
+		{ "wrmsr-tsc-deadline", op_wrmsr_deadline },
+		{ "out-rtc", op_out_rtc },
+		{ "out-unclaimed", op_out_unclaimed },
+		{ "in-unclaimed", op_in_unclaimed },
+		{ "in-pci", op_in_pci },
+		{ "apic-read", op_apic_read },
+		{ "apic-write", op_apic_write },
+		{ "apic-eoi", op_apic_eoi },
+		{ "self-ipi", op_self_ipi },
+		{ "cr8-write", op_cr8 },
+		{ "cr4-write", op_cr4 },
+		{ "mmio-read-unclaimed", op_mmio_read },
+	};
+	u64 empty;
+
+	apic_init();
+	irq_log_start(vectors);
+	apic_write(APIC_LVT_TIMER, LVT_MASKED | LVT_TSC_DEADLINE);
+	outl(0xcf8, 0x80000000);
+	empty = measure(op_empty);
+	print("bench loop %llu\n", (unsigned long long)(empty / LOOPS));
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		bench(ops[i].name, ops[i].op, empty);
+	wrmsr(MSR_IA32_TSC_DEADLINE, 0);
+	bench_wake();
+}

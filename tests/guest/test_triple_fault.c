@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A triple fault resets the machine: this kernel starts a second time. Needs on-triple-fault = reset. */
+#include "tests/guest/lib/guest.h"
+
+/* Survives a reset, like the RAM of a PC: the kernel's own data is loaded anew. */
+#define MARK	   ((volatile u64 *)0x900000)
+#define MARK_SET   0x5472697046617574ull
+#define CMOS_INDEX 0x70
+#define CMOS_DATA  0x71
+#define CMOS_BYTE  0x50 /* for machines that clear memory */
+
+static bool marked(void)
+{
+	outb(CMOS_INDEX, CMOS_BYTE);
+	return *MARK == MARK_SET || inb(CMOS_DATA) == (u8)MARK_SET;
+}
+
+static void mark(bool on)
+{
+	*MARK = on ? MARK_SET : 0;
+	outb(CMOS_INDEX, CMOS_BYTE);
+	outb(CMOS_DATA, on ? (u8)MARK_SET : 0);
+}
+
+__noreturn static void triple_fault(void)
+{
+	static const struct {
+		u16 limit;
+		u64 base;
+	} __packed empty = { 0, 0 };
+
+	__asm__ volatile("lidt %0; ud2" : : "m"(empty));
+	__builtin_unreachable();
+}
+
+GUEST_TEST(triple_fault)
+{
+	u64 base = rdmsr(MSR_IA32_APIC_BASE);
+
+	if (!marked()) {
+		mark(true);
+		wrmsr(MSR_LSTAR, MARK_SET >> 32);
+		triple_fault();
+	}
+	mark(false);
+	check("triple fault resets the VM", true, "unreachable");
+	check_eq("reset clears LSTAR", rdmsr(MSR_LSTAR), 0);
+	check_eq("reset sets APIC_BASE", base, 0xfee00000ull | APIC_BASE_BSP | APIC_BASE_ENABLE);
+	check_eq("reset masks the APIC timer", *(volatile u32 *)0xfee00320, 0x10000);
+}
