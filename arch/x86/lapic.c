@@ -329,33 +329,3 @@ bool lapic_set_base(struct lapic *lapic, u64 value)
 	}
 	return true;
 }
-
-bool lapic_claims(const struct lapic *lapic, u64 gpa)
-{
-	return lapic_enabled(lapic) && !lapic_x2apic(lapic) &&
-	       (gpa & PAGE_MASK) == (lapic->apic_base & PAGE_MASK);
-}
-
-/* Software must use aligned 32-bit accesses; parts of a dword can be read, nothing else written. */
-static u64 mmio_read(void *dev, u64 offset, unsigned width)
-{
-	unsigned shift = offset % 4 * 8;
-	u64 value;
-
-	if (offset % 4 + width > 4 && width != 8)
-		return 0;
-	value = lapic_read(dev, ALIGN_DOWN((u32)offset, 4)) >> shift;
-	return width < 4 ? value & (BIT(width * 8) - 1) : value;
-}
-
-static void mmio_write(void *dev, u64 offset, unsigned width, u64 value)
-{
-	if (width == 4)
-		lapic_write(dev, offset, value);
-}
-
-const struct iodev_ops lapic_mmio_ops = {
-	.name = "lapic",
-	.read = mmio_read,
-	.write = mmio_write,
-};

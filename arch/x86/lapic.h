@@ -13,7 +13,6 @@
 #define FIRN_X86_LAPIC_H
 
 #include "core/err.h"
-#include "core/iobus.h"
 #include "core/timer.h"
 #include "core/types.h"
 
@@ -97,11 +96,6 @@ bool lapic_set_tsc_deadline(struct lapic *lapic, u64 guest_tsc);
 u64 lapic_get_tsc_deadline(struct lapic *lapic);
 /* The guest's TSC jumped (IA32_TSC, IA32_TSC_ADJUST): an armed deadline is at another host time. */
 void lapic_tsc_changed(struct lapic *lapic);
-
-/* Does an access of this vCPU at this address go to its LAPIC (xAPIC mode) and not to the bus? */
-bool lapic_claims(const struct lapic *lapic, u64 gpa);
-/* dev is the struct lapic, offset from the APIC base. Owner CPU. */
-extern const struct iodev_ops lapic_mmio_ops;
 
 /* Any CPU: senders look at the mode of their targets. */
 static inline bool lapic_x2apic(const struct lapic *lapic)

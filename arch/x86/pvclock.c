@@ -175,11 +175,6 @@ bool pvclock_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 	return true;
 }
 
-void pvclock_reset(struct vcpu *vcpu)
-{
-	vcpu->arch.pvclock.system_time_msr = 0;
-}
-
 void pvclock_update(struct vcpu *vcpu)
 {
 	write_system_time(vcpu, 0);

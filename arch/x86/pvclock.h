@@ -18,13 +18,12 @@ struct vcpu;
 
 /*
  * False = #GP: not one of the four MSRs, its feature is not in the CPUID image, or an address that
- * is not 4-byte aligned. An address that is no RAM is accepted and never written. Owner CPU.
+ * is not 4-byte aligned. An address that is no RAM is accepted and never written. Reset and INIT
+ * write 0 to the system time MSR, which ends the registration. Owner CPU.
  */
 bool pvclock_msr_read(struct vcpu *vcpu, u32 msr, u64 *value);
 bool pvclock_msr_write(struct vcpu *vcpu, u32 msr, u64 value);
 
-/* Reset and INIT: the registration ends. */
-void pvclock_reset(struct vcpu *vcpu);
 /* The guest's TSC changed against the host's: writes the structure again. Owner CPU. */
 void pvclock_update(struct vcpu *vcpu);
 /* The vCPU did not run for a while (pause): tells the guest's watchdogs. Owner CPU, before entry. */

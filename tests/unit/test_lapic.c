@@ -591,7 +591,6 @@ static void test_disabling_loses_state(void **state)
 	lapic_post(lapic(1), 0x90, false);
 	assert_true(lapic_set_base(lapic(1), 0xfee00000));
 	assert_false(lapic_has_work(lapic(1)));
-	assert_false(lapic_claims(lapic(1), 0xfee00020));
 	assert_int_equal(lapic_deliver(&fake->vm, NULL, 1, false, DELIVERY_NMI, 0, false, true), 0);
 	assert_true(lapic_set_base(lapic(1), 0xfee00800));
 	assert_int_equal(lapic_read(lapic(1), APIC_TPR), 0);
@@ -757,37 +756,6 @@ static void test_written(void **state)
 	assert_int_equal(takers(0xcd), 0x2);
 }
 
-static void test_mmio_widths(void **state)
-{
-	(void)state;
-	lapic_mmio_ops.write(lapic(1), APIC_TPR, 4, 0x42);
-	assert_int_equal(lapic_mmio_ops.read(lapic(1), APIC_TPR, 4), 0x42);
-	lapic_mmio_ops.write(lapic(1), APIC_TPR, 1, 0x11);
-	lapic_mmio_ops.write(lapic(1), APIC_TPR, 2, 0x11);
-	lapic_mmio_ops.write(lapic(1), APIC_TPR, 8, 0x11);
-	lapic_mmio_ops.write(lapic(1), APIC_TPR + 1, 4, 0x11);
-	assert_int_equal(lapic_mmio_ops.read(lapic(1), APIC_TPR, 4), 0x42);
-	assert_int_equal(lapic_mmio_ops.read(lapic(1), APIC_VERSION, 1), 0x14);
-	assert_int_equal(lapic_mmio_ops.read(lapic(1), APIC_VERSION + 2, 2), 0x5);
-	assert_int_equal(lapic_mmio_ops.read(lapic(1), APIC_VERSION, 8), 0x50014);
-	assert_int_equal(lapic_mmio_ops.read(lapic(1), APIC_VERSION + 3, 2), 0);
-	assert_int_equal(lapic_mmio_ops.read(lapic(1), APIC_VERSION + 4, 4), 0);
-}
-
-static void test_claims(void **state)
-{
-	(void)state;
-	assert_true(lapic_claims(lapic(0), 0xfee00000));
-	assert_true(lapic_claims(lapic(0), 0xfee00fff));
-	assert_false(lapic_claims(lapic(0), 0xfee01000));
-	assert_false(lapic_claims(lapic(0), 0xfedfffff));
-	assert_true(lapic_set_base(lapic(0), 0xd0000000 | APIC_BASE_ENABLE));
-	assert_true(lapic_claims(lapic(0), 0xd0000080));
-	assert_false(lapic_claims(lapic(0), 0xfee00080));
-	to_x2apic(0);
-	assert_false(lapic_claims(lapic(0), 0xd0000080));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -823,8 +791,6 @@ int main(void)
 		TEST(test_self_ipi),
 		TEST(test_x2apic_msrs_fault_in_xapic_mode),
 		TEST(test_written),
-		TEST(test_mmio_widths),
-		TEST(test_claims),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

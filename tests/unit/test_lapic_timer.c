@@ -230,6 +230,10 @@ static void test_one_shot_to_periodic_and_back(void **state)
 	fires_at(START + 110000);
 	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
 	assert_int_equal(timer_next(), TIMER_NEVER); /* its only count was over long ago */
+	assert_int_equal(current(), 0);
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR | PERIODIC); /* and does not begin again */
+	assert_int_equal(timer_next(), TIMER_NEVER);
+	assert_int_equal(current(), 0);
 }
 
 static void set_deadline(u64 guest_tsc)
@@ -280,6 +284,7 @@ static void test_deadline_beyond_host_time(void **state)
 	lapic_write(apic, APIC_LVT_TIMER, VECTOR | TSC_DEADLINE);
 	set_deadline(~0ull);
 	assert_int_equal(lapic_get_tsc_deadline(apic), ~0ull);
+	assert_true(timer_next() > START + (1ull << 62)); /* the host is not woken for nothing */
 	assert_false(fires_at(START + (1ull << 62)));
 }
 

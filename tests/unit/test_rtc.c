@@ -158,6 +158,34 @@ static void test_setting(void **state)
 	assert_time(expected);
 }
 
+static u8 to_bcd(unsigned value)
+{
+	return value / 10 << 4 | value % 10;
+}
+
+static void test_setting_any_time(void **state)
+{
+	(void)state;
+	fake_set_wall_seconds(1700000000);
+	srand(5);
+	for (unsigned i = 0; i < 20000; i++) {
+		time_t t = ((s64)rand() << 20 ^ rand()) % 253402300799;
+		struct tm tm;
+
+		gmtime_r(&t, &tm);
+		out(B, 0x82);
+		out(SEC, to_bcd(tm.tm_sec));
+		out(MIN, to_bcd(tm.tm_min));
+		out(HOUR, to_bcd(tm.tm_hour));
+		out(DAY, to_bcd(tm.tm_mday));
+		out(MONTH, to_bcd(tm.tm_mon + 1));
+		out(YEAR, to_bcd(tm.tm_year % 100));
+		out(CENTURY, to_bcd((tm.tm_year + 1900) / 100));
+		out(B, 0x02);
+		assert_time(t);
+	}
+}
+
 static void test_stopped_clock_stands_still(void **state)
 {
 	(void)state;
@@ -282,6 +310,7 @@ int main(void)
 		TEST(test_twelve_hours),
 		TEST(test_binary),
 		TEST(test_setting),
+		TEST(test_setting_any_time),
 		TEST(test_stopped_clock_stands_still),
 		TEST(test_setting_without_stopping),
 		TEST(test_nonsense_times),
