@@ -3,8 +3,6 @@
 #include "core/shell.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
 
 const struct shell_command shell_commands[] = {
 	{ "help", "[COMMAND]", "this list, or how to use one command", false, shell_help },
@@ -54,24 +52,38 @@ struct vm *shell_vm(const char *name)
 	return NULL;
 }
 
+/* -1 = no digit in this base. */
+static int digit_value(char c, unsigned base)
+{
+	if (isdigit((unsigned char)c))
+		return c - '0';
+	if (base == 16 && isxdigit((unsigned char)c))
+		return tolower((unsigned char)c) - 'a' + 10;
+	return -1;
+}
+
+/* strtoull() would take signs, blanks and a second prefix as well. */
 bool shell_number(const char *what, const char *text, u64 *value)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-	const char *digits = hex ? text + 2 : text;
-	char *end = NULL;
+	const char *c = hex ? text + 2 : text;
+	const unsigned base = hex ? 16 : 10;
+	bool fits = true;
 
-	errno = 0;
-	if (hex ? isxdigit((unsigned char)*digits) : isdigit((unsigned char)*digits))
-		*value = strtoull(digits, &end, hex ? 16 : 10);
-	if (!end || *end) {
-		shell_print("%s \"%s\": expected a number, decimal or 0x...\n", what, text);
-		return false;
-	}
-	if (errno == ERANGE) {
+	*value = 0;
+	do {
+		int digit = digit_value(*c, base);
+
+		if (digit < 0) {
+			shell_print("%s \"%s\": expected a number, decimal or 0x...\n", what, text);
+			return false;
+		}
+		fits = fits && !__builtin_mul_overflow(*value, base, value) &&
+		       !__builtin_add_overflow(*value, (u64)digit, value);
+	} while (*++c);
+	if (!fits)
 		shell_print("%s \"%s\": more than 64 bits\n", what, text);
-		return false;
-	}
-	return true;
+	return fits;
 }
 
 struct vcpu *shell_vcpu(struct vm *vm, const char *text)

@@ -14,6 +14,7 @@
 
 #define FIRST_SIZE 1024
 #define MAX_SIZE   (1024 * KiB)
+#define LONG_LINE  1024
 
 static struct {
 	char *text;
@@ -94,16 +95,19 @@ void shell_output_discard(void)
 	memset(&out, 0, sizeof(out));
 }
 
-/* Pieces end with a line if they can: lines of the log may come in between. */
+/*
+ * Whole lines, as many as fit: lines of the log may come in between. A line that does not fit
+ * waits for room, unless it is longer than what is sure to come.
+ */
 static size_t piece(size_t room)
 {
-	size_t n = MIN(out.len - out.shown, room);
+	size_t left = out.len - out.shown, n = MIN(left, room);
 	const char *start = out.text + out.shown;
 
 	for (size_t end = n; end > 0; end--)
 		if (start[end - 1] == '\n')
 			return end;
-	return n;
+	return n == left || n >= LONG_LINE ? n : 0;
 }
 
 bool shell_output_flush(void)

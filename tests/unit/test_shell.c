@@ -1,0 +1,1240 @@
+/* SPDX-License-Identifier: MIT */
+/* The prompt: line editor, every command with good and wrong arguments, answers of other CPUs. */
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/console.h"
+#include "core/epoch.h"
+#include "core/files.h"
+#include "core/heap.h"
+#include "core/log.h"
+#include "core/machine.h"
+#include "core/pmem.h"
+#include "core/reg_ids.h"
+#include "core/sched.h"
+#include "core/shell.h"
+#include "core/timer.h"
+#include "core/work.h"
+#include "fake.h"
+#include "version.h"
+
+#define PROMPT	  "firn> "
+#define CTRL_C	  "\x03"
+#define CTRL_U	  "\x15"
+#define UP	  "\x1b[A"
+#define DOWN	  "\x1b[B"
+#define ERASED(n) (3 * (n)) /* "\b \b" each */
+#define FILLED	  4096	    /* of the VM's memory, from address 0 */
+
+/*
+ * The screen
+ */
+
+static char screen[512 * 1024];
+static size_t screen_len, room;
+
+static void sink_write(struct log_sink *sink, const char *text, size_t len)
+{
+	(void)sink;
+	assert_true(screen_len + len < sizeof(screen));
+	memcpy(screen + screen_len, text, len);
+	screen_len += len;
+	screen[screen_len] = '\0';
+	room -= MIN(room, len);
+}
+static struct log_sink sink = { .name = "test", .write = sink_write };
+
+size_t console_tx_room(void)
+{
+	return room;
+}
+
+static void clear_screen(void)
+{
+	screen_len = 0;
+	screen[0] = '\0';
+	room = sizeof(screen);
+}
+
+/*
+ * What the prompt calls
+ */
+
+#define NR_VMS 2
+static struct vm_config config[NR_VMS];
+static struct vm vm[NR_VMS];
+static struct vcpu vcpu[3]; /* two of the first VM, one of the second */
+static unsigned nr_vms;
+static struct vm *focus;
+static const char *called; /* last function that changes a VM or the machine */
+static struct vm *called_vm;
+static enum firn_err answer;
+static enum machine_end ended;
+
+const char *const vm_state_name[VM_STATES] = { "stopped", "running", "paused", "crashed" };
+const char *const pmem_use_name[PMEM_USES] = { "heap", "page tables", "guests", "CPUs", "VMX" };
+
+unsigned vm_count(void)
+{
+	return nr_vms;
+}
+struct vm *vm_by_id(unsigned id)
+{
+	return id < nr_vms ? &vm[id] : NULL;
+}
+struct vm *vm_by_name(const char *name)
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (strcmp(config[i].name, name) == 0)
+			return &vm[i];
+	return NULL;
+}
+
+static enum firn_err record(const char *name, struct vm *on)
+{
+	called = name;
+	called_vm = on;
+	return answer;
+}
+enum firn_err vm_start(struct vm *on, struct load_error *err)
+{
+	if (answer == ERR_FORMAT)
+		snprintf(err->text, sizeof(err->text), "kernel vmlinuz: too short");
+	return record("start", on);
+}
+enum firn_err vm_stop(struct vm *on)
+{
+	return record("stop", on);
+}
+enum firn_err vm_pause(struct vm *on)
+{
+	return record("pause", on);
+}
+enum firn_err vm_resume(struct vm *on)
+{
+	return record("resume", on);
+}
+enum firn_err vm_reset(struct vm *on)
+{
+	return record("reset", on);
+}
+void console_focus(struct vm *to)
+{
+	if (!focus && to)
+		shell_leave();
+	if (focus && !to)
+		shell_enter();
+	focus = to;
+}
+void machine_shutdown(enum machine_end end)
+{
+	called = "shutdown";
+	ended = end;
+}
+
+void pmem_get_stats(struct pmem_stats *st)
+{
+	*st = (struct pmem_stats){ 512 * MiB, 200 * MiB, { MiB, 2 * MiB, 300 * MiB, 4096, 8192 } };
+}
+struct sched_stats sched_get_stats(unsigned cpu)
+{
+	return cpu == 0 ? (struct sched_stats){ clock_tsc() / 4, clock_tsc() / 2 }
+			: (struct sched_stats){ 0, clock_tsc() };
+}
+u64 heap_size(void)
+{
+	return 128 * KiB;
+}
+u64 files_total_size(void)
+{
+	return 10 * MiB;
+}
+unsigned epoch_pending(void)
+{
+	return 7;
+}
+
+/*
+ * arch/
+ */
+
+static bool never_ran;
+static const char *inconsistent;
+static unsigned begins, ends;
+static struct {
+	const char *name;
+	u64 id, value;
+} regs[] = {
+	{ "rax", REG_ID(REG_TYPE_GPR, 0), 0x1234 },
+	{ "rip", REG_ID(REG_TYPE_GPR, REG_GPR_RIP), 0xffffffff81000000 },
+	{ "cs.selector", REG_ID(REG_TYPE_SEGMENT, 4), 0x10 },
+	{ "cs.base", REG_ID(REG_TYPE_SEGMENT, 5), 0 },
+	{ "msr.LSTAR", REG_ID(REG_TYPE_MSR, 0xc0000082), 0xffffffff82000000 },
+};
+
+void arch_shell_caps(void)
+{
+	shell_print("processor fake\n");
+}
+u32 arch_cpu_hardware_id(unsigned cpu)
+{
+	return cpu * 2;
+}
+const char *arch_cpu_status(unsigned cpu)
+{
+	return cpu ? "VMX disabled by \"firmware\"" : "VMX on";
+}
+unsigned arch_nr_exits(void)
+{
+	return 64;
+}
+const char *arch_exit_name(unsigned reason)
+{
+	return reason == 10 ? "CPUID" : reason == 30 ? "I/O" : NULL;
+}
+u64 arch_exit_count(const struct vcpu *v, unsigned reason)
+{
+	if (v->vm != &vm[0])
+		return 0;
+	switch (reason) {
+	case 10:
+		return 100;
+	case 30:
+		return v->id == 0 ? 1000 : 500;
+	default:
+		return reason == 63;
+	}
+}
+size_t arch_reg_list(struct vcpu *v, u64 *ids, size_t max)
+{
+	(void)v;
+	for (size_t i = 0; i < ARRAY_SIZE(regs) && i < max; i++)
+		ids[i] = regs[i].id;
+	return ARRAY_SIZE(regs);
+}
+const char *arch_reg_name(u64 id, char buf[REG_NAME_MAX])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
+		if (regs[i].id == id)
+			return strcpy(buf, regs[i].name);
+	return NULL;
+}
+u64 arch_reg_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
+		if (strcmp(regs[i].name, name) == 0)
+			return regs[i].id;
+	return 0;
+}
+enum firn_err arch_reg_begin(struct vcpu *v)
+{
+	assert_int_equal(cpu_index(), v->cpu);
+	if (never_ran)
+		return ERR_STATE;
+	begins++;
+	return FIRN_OK;
+}
+enum firn_err arch_reg_get(struct vcpu *v, u64 id, u64 *value)
+{
+	assert_int_equal(cpu_index(), v->cpu);
+	for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
+		if (regs[i].id == id) {
+			*value = regs[i].value;
+			return FIRN_OK;
+		}
+	return ERR_NOENT;
+}
+enum firn_err arch_reg_set(struct vcpu *v, u64 id, u64 value)
+{
+	assert_int_equal(cpu_index(), v->cpu);
+	for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
+		if (regs[i].id == id && value != 0xbad) {
+			regs[i].value = value;
+			return FIRN_OK;
+		}
+	return ERR_INVALID;
+}
+void arch_reg_end(struct vcpu *v)
+{
+	assert_int_equal(cpu_index(), v->cpu);
+	ends++;
+}
+const char *arch_regs_inconsistent(struct vcpu *v)
+{
+	(void)v;
+	return inconsistent;
+}
+
+/*
+ * Driving it
+ */
+
+static void run_cpus(void)
+{
+	for (unsigned pass = 0; pass < 4; pass++) {
+		for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
+			fake_set_cpu(cpu);
+			work_run();
+		}
+	}
+	fake_set_cpu(0);
+}
+
+static void keys(const char *text)
+{
+	for (; *text; text++)
+		shell_input((u8)*text);
+}
+
+/* Types a command; returns what it printed: without echo and the prompt that follows. */
+static const char *cmd(const char *line)
+{
+	static char printed[sizeof(screen)];
+	size_t len;
+
+	clear_screen();
+	keys(line);
+	keys("\r");
+	run_cpus();
+	assert_memory_equal(screen, line, strlen(line));
+	assert_int_equal(screen[strlen(line)], '\n');
+	strcpy(printed, screen + strlen(line) + 1);
+	len = strlen(printed);
+	assert_true(len >= strlen(PROMPT));
+	assert_string_equal(printed + len - strlen(PROMPT), PROMPT);
+	printed[len - strlen(PROMPT)] = '\0';
+	return printed;
+}
+
+#define assert_prints(line, text) assert_string_equal(cmd(line), text)
+#define assert_has(text, part)                                                       \
+	do {                                                                         \
+		const char *text_ = text;                                            \
+		if (!strstr(text_, part))                                            \
+			fail_msg("\"%s\" not in:\n%s", (const char *)(part), text_); \
+	} while (0)
+
+static int setup(void **state)
+{
+	static bool ready;
+
+	(void)state;
+	fake_reset();
+	fake_set_nr_cpus(2);
+	fake_set_clock_ns(1000000000);
+	nr_vms = NR_VMS;
+	config[0] = (struct vm_config){ .name = "shell", .cpus = 2, .memory = 256 * MiB };
+	config[1] = (struct vm_config){ .name = "tests", .cpus = 1, .memory = 64 * MiB };
+	for (unsigned i = 0; i < NR_VMS; i++)
+		vm[i] = (struct vm){ .id = i, .config = &config[i] };
+	vm[0].state = VM_RUNNING;
+	vm[0].nr_vcpus = 2;
+	vm[1].nr_vcpus = 1;
+	strcpy(vm[1].reason, "debug \"exit\"");
+	for (unsigned i = 0; i < ARRAY_SIZE(vcpu); i++) {
+		struct vm *owner = &vm[i / 2];
+
+		vcpu[i] = (struct vcpu){ .vm = owner, .id = i % 2, .cpu = i == 0 ? 1 : 0 };
+		owner->vcpu[i % 2] = &vcpu[i];
+	}
+	called = NULL;
+	answer = FIRN_OK;
+	never_ran = false;
+	inconsistent = NULL;
+	begins = ends = 0;
+	clear_screen();
+	if (!ready) {
+		log_add_sink(&sink);
+		shell_init();
+		assert_has(screen, "Ctrl-]");
+		assert_has(screen, "\n" PROMPT);
+		ready = true;
+	}
+	console_focus(NULL);
+	log_set_level(LOG_INFO);
+	keys(CTRL_C);
+	run_cpus();
+	clear_screen();
+	return 0;
+}
+
+/*
+ * Editor
+ */
+
+static void test_backspace_and_clear(void **state)
+{
+	(void)state;
+	keys("vmz\b");
+	keys("s\x7fs");
+	assert_string_equal(screen, "vmz\b \bs\b \bs");
+	clear_screen();
+	keys(CTRL_U);
+	assert_int_equal(screen_len, ERASED(3));
+	clear_screen();
+	keys("\b"); /* nothing left */
+	assert_string_equal(screen, "\a");
+	assert_prints("version", "Firn " FIRN_VERSION "\n");
+}
+
+static void test_interrupt_drops_the_line(void **state)
+{
+	(void)state;
+	keys("shutdown" CTRL_C);
+	assert_string_equal(screen, "shutdown^C\n" PROMPT);
+	keys("\r");
+	run_cpus();
+	assert_null(called);
+}
+
+static void test_newline_forms(void **state)
+{
+	(void)state;
+	keys("\r\n\n\r");
+	/* CR LF is one key; LF and CR are one each. */
+	assert_string_equal(screen, "\n" PROMPT "\n" PROMPT "\n" PROMPT);
+}
+
+static void test_line_has_a_limit(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 199; i++)
+		keys("a");
+	assert_null(strchr(screen, '\a'));
+	assert_int_equal(screen_len, 199);
+	keys("b");
+	assert_int_equal(screen[screen_len - 1], '\a');
+	keys("\r");
+	assert_has(screen, "unknown command \"aaa");
+	assert_null(strstr(screen, "ab\""));
+}
+
+static void test_unknown_keys_are_harmless(void **state)
+{
+	(void)state;
+	keys("\x1b[D\x1b[3~\x1bOP\x1bx\x01\x02\xff\xc3");
+	keys("\x1b[1;5C");
+	clear_screen();
+	assert_prints("version", "Firn " FIRN_VERSION "\n");
+}
+
+static void test_history(void **state)
+{
+	char line[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		snprintf(line, sizeof(line), "version%u", i);
+		cmd(line);
+	}
+	cmd("version9"); /* the same again counts once */
+	cmd("");	 /* so does nothing */
+	keys("part");
+	clear_screen();
+	keys(UP);
+	assert_string_equal(screen + ERASED(4), "version9");
+	for (unsigned i = 0; i < 7; i++)
+		keys(UP);
+	assert_string_equal(screen + screen_len - 8, "version2");
+	clear_screen();
+	keys(UP); /* eight lines are kept */
+	assert_string_equal(screen, "\a");
+	keys("\x1bOB"); /* the other form of the key */
+	assert_string_equal(screen + screen_len - 8, "version3");
+	for (unsigned i = 0; i < 7; i++)
+		keys(DOWN);
+	assert_string_equal(screen + screen_len - 4, "part");
+	clear_screen();
+	keys(DOWN);
+	assert_string_equal(screen, "\a");
+}
+
+static void test_history_line_can_be_edited_and_run(void **state)
+{
+	(void)state;
+	cmd("pause shell");
+	called = NULL;
+	keys(UP "\b\b\b\b\btests\r");
+	assert_string_equal(called, "pause");
+	assert_ptr_equal(called_vm, &vm[1]);
+	clear_screen();
+	keys(UP UP);
+	assert_has(screen, "pause shell");
+}
+
+static void test_completion(void **state)
+{
+	(void)state;
+	keys("vm\t");
+	assert_string_equal(screen, "vms ");
+	keys(CTRL_U);
+	clear_screen();
+	keys("console s\t");
+	assert_string_equal(screen, "console shell ");
+	keys(CTRL_U);
+	clear_screen();
+	keys("re\t"); /* regs, resume, reset, reboot */
+	assert_string_equal(screen, "re\nresume  reset  regs  reboot  \n" PROMPT "re");
+	keys(CTRL_U);
+	clear_screen();
+	keys("shu\t\t");
+	assert_string_equal(screen, "shutdown \a");
+	keys(CTRL_U);
+	clear_screen();
+	keys("log d\t");
+	assert_string_equal(screen, "log debug ");
+	keys(CTRL_U);
+	clear_screen();
+	keys("help rebo\t");
+	assert_string_equal(screen, "help reboot ");
+}
+
+static void test_completion_without_candidates(void **state)
+{
+	(void)state;
+	keys("xyz\t");
+	assert_string_equal(screen, "xyz\a");
+	keys(CTRL_U);
+	clear_screen();
+	keys("nosuch s\t");
+	assert_string_equal(screen, "nosuch s\a");
+	keys(CTRL_U);
+	clear_screen();
+	keys("version s\t");
+	assert_string_equal(screen, "version s\a");
+	keys(CTRL_U);
+	clear_screen();
+	keys("regs shell s\t"); /* second argument is no VM */
+	assert_string_equal(screen, "regs shell s\a");
+	keys(CTRL_U);
+	clear_screen();
+	nr_vms = 0;
+	keys("console \t");
+	assert_string_equal(screen, "console \a");
+}
+
+static void test_completion_takes_the_common_part(void **state)
+{
+	(void)state;
+	strcpy(config[1].name, "shelf");
+	keys("stop s\t");
+	assert_string_equal(screen, "stop shel");
+	keys("\t");
+	assert_has(screen, "shell  shelf");
+	keys("f\t");
+	assert_string_equal(screen + screen_len - 2, "f ");
+}
+
+static void test_log_lines_bring_the_prompt_back(void **state)
+{
+	(void)state;
+	keys("vm");
+	clear_screen();
+	log_info("event");
+	assert_string_equal(screen, "\n[    1.000] event\n" PROMPT "vm");
+	clear_screen();
+	keys("s\b");
+	log_info("event");
+	assert_string_equal(screen, "s\b \b\n[    1.000] event\n" PROMPT "vm");
+}
+
+/*
+ * Parsing
+ */
+
+static void test_unknown_commands(void **state)
+{
+	(void)state;
+	assert_prints("vsm", "unknown command \"vsm\", did you mean \"vms\"?\n");
+	assert_prints("reboto", "unknown command \"reboto\", did you mean \"reboot\"?\n");
+	assert_prints("shut", "unknown command \"shut\", did you mean \"shutdown\"?\n");
+	assert_prints("frobnicate", "unknown command \"frobnicate\"; \"help\" lists the "
+				    "commands\n");
+	assert_prints("VMS", "unknown command \"VMS\"; \"help\" lists the commands\n");
+}
+
+static void test_empty_lines(void **state)
+{
+	(void)state;
+	assert_prints("", "");
+	assert_prints("    ", "");
+	assert_prints("  version  ", "Firn " FIRN_VERSION "\n");
+}
+
+static void test_argument_counts(void **state)
+{
+	(void)state;
+	assert_prints("console", "console: missing argument\nusage: console VM\n");
+	assert_prints("console a b", "console: too many arguments\nusage: console VM\n");
+	assert_prints("regs shell", "regs: missing argument\nusage: regs VM VCPU [REGISTER]\n");
+	assert_prints("regs a b c d", "regs: too many arguments\nusage: regs VM VCPU [REGISTER]\n");
+	assert_prints("version 1 2 3 4 5 6 7 8 9 10", "version: too many arguments\nusage: "
+						      "version\n");
+	assert_prints("log --json", "log has no --json\nusage: log [LEVEL]\n");
+	assert_prints("vms x", "vms: too many arguments\nusage: vms [--json]\n");
+	assert_null(called);
+}
+
+/* Every command, told too little and too much: its usage, and nothing is done. */
+static void test_every_command_checks_its_arguments(void **state)
+{
+	char line[128];
+
+	(void)state;
+	for (size_t i = 0; i < shell_nr_commands; i++) {
+		const struct shell_command *c = &shell_commands[i];
+
+		snprintf(line, sizeof(line), "%s 1 2 3 4 5 6 7", c->name);
+		assert_has(cmd(line), "too many arguments");
+		if (*c->args && *c->args != '[')
+			assert_has(cmd(c->name), "missing argument");
+		snprintf(line, sizeof(line), "help %s", c->name);
+		assert_has(cmd(line), c->help);
+		assert_has(cmd(line), "usage: ");
+		assert_has(cmd("help"), c->name);
+	}
+	assert_null(called);
+	assert_null(focus);
+}
+
+static void test_help_of_nothing(void **state)
+{
+	(void)state;
+	assert_prints("help vsm", "unknown command \"vsm\", did you mean \"vms\"?\n");
+	assert_has(cmd("help"), "Ctrl-]");
+}
+
+/*
+ * VMs
+ */
+
+static void test_vms(void **state)
+{
+	(void)state;
+	vm[1].state = VM_CRASHED;
+	assert_prints("vms", "NAME             STATE    VCPUS      MEMORY  CPUS  REASON\n"
+			     "shell            running      2     256 MiB  1,0\n"
+			     "tests            crashed      1      64 MiB  0  debug \"exit\"\n");
+	nr_vms = 0;
+	assert_prints("vms", "There are no VMs.\n");
+}
+
+static void test_vm_names(void **state)
+{
+	static const char *const with_vm[] = { "console %s", "start %s",  "stop %s",
+					       "pause %s",   "resume %s", "reset %s",
+					       "exits %s",   "regs %s 0", "set %s 0 rax 1",
+					       "dump %s 0 1" };
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(with_vm); i++) {
+		snprintf(line, sizeof(line), with_vm[i], "shel");
+		nr_vms = 2;
+		assert_prints(line, "there is no VM \"shel\", only shell, tests\n");
+		nr_vms = 0;
+		assert_prints(line, "there is no VM \"shel\", and no other\n");
+	}
+	assert_null(called);
+}
+
+static void test_life(void **state)
+{
+	static const char *const names[] = { "start", "stop", "pause", "resume", "reset" };
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		called = NULL;
+		snprintf(line, sizeof(line), "%s tests", names[i]);
+		assert_string_equal(cmd(line), i == 0 ? "VM tests runs\n" : "");
+		assert_string_equal(called, names[i]);
+		assert_ptr_equal(called_vm, &vm[1]);
+	}
+}
+
+static void test_life_in_the_wrong_state(void **state)
+{
+	(void)state;
+	answer = ERR_STATE;
+	assert_prints("pause tests", "VM tests is stopped: this needs a VM that is running\n");
+	assert_prints("resume shell", "VM shell is running: this needs a VM that is paused\n");
+	assert_prints("stop tests", "VM tests is stopped: this needs a VM that is not stopped\n");
+	assert_prints("reset tests", "VM tests is stopped: this needs a VM that is not stopped\n");
+	assert_prints("start tests", "VM tests cannot start: not possible in this state\n");
+	answer = ERR_FORMAT;
+	assert_prints("start tests", "VM tests cannot start: kernel vmlinuz: too short\n");
+	answer = ERR_NOMEM;
+	assert_prints("pause shell", "VM shell: out of memory\n");
+}
+
+static void test_console_command(void **state)
+{
+	(void)state;
+	keys("console tests\r");
+	assert_ptr_equal(focus, &vm[1]);
+	/* No prompt: the VM has the screen. */
+	assert_string_equal(screen, "console tests\n");
+	clear_screen();
+	log_info("event");
+	assert_string_equal(screen, "[    1.000] event\n");
+	clear_screen();
+	console_focus(NULL);
+	assert_string_equal(screen, PROMPT);
+}
+
+static void test_partial_line_survives_the_vm(void **state)
+{
+	(void)state;
+	keys("ver");
+	console_focus(&vm[0]);
+	clear_screen();
+	console_focus(NULL);
+	assert_has(screen, PROMPT "ver");
+	clear_screen();
+	keys("sion\r");
+	assert_has(screen, "Firn ");
+}
+
+static void test_exits(void **state)
+{
+	(void)state;
+	assert_prints("exits shell", "VM shell: 1702 exits\n"
+				     "          1500  88.1 %  I/O (30)\n"
+				     "           200  11.7 %  CPUID (10)\n"
+				     "             2   0.1 %  unknown (63)\n");
+	assert_prints("exits tests", "VM tests: 0 exits\n");
+	assert_has(cmd("exits"), "VM shell: 1702 exits");
+	assert_has(cmd("exits"), "VM tests: 0 exits");
+}
+
+static void fill_memory(void)
+{
+	u8 *ram = fake_set_ram(0x100000, FILLED);
+
+	vm[0].backing[0] = (struct backing){ 0x100000, FILLED, true };
+	vm[0].memory.count = 1;
+	vm[0].memory.slot[0] = (struct memslot){ .size = FILLED,
+						 .kind = MEMSLOT_RAM,
+						 .backing = &vm[0].backing[0] };
+	memcpy(ram, "Hello, \x01\xff world", 15);
+}
+
+static void test_dump(void **state)
+{
+	(void)state;
+	fill_memory();
+	assert_prints("dump shell 0 20", "000000000000  48 65 6c 6c 6f 2c 20 01  ff 20 77 6f 72 6c "
+					 "64 00"
+					 "  Hello, .. world.\n"
+					 "000000000010  00 00 00 00                                "
+					 "       ....\n");
+	assert_has(cmd("dump shell 0xff0 0x10"), "000000000ff0  00 00");
+	/* The last row is cut by the end of memory: what is there is shown, the rest is named. */
+	assert_has(cmd("dump shell 0xff0 17"), "000000001000 is outside of the VM's memory\n");
+	assert_prints("dump shell 0xffffffffffffffff 2", "ffffffffffffffff is outside of the VM's "
+							 "memory\n");
+	assert_prints("dump tests 0 1", "000000000000 is outside of the VM's memory\n");
+}
+
+static void test_numbers(void **state)
+{
+	(void)state;
+	assert_prints("dump shell x 1", "address \"x\": expected a number, decimal or 0x...\n");
+	assert_prints("dump shell 0x 1", "address \"0x\": expected a number, decimal or 0x...\n");
+	assert_prints("dump shell -1 1", "address \"-1\": expected a number, decimal or 0x...\n");
+	assert_prints("dump shell +1 1", "address \"+1\": expected a number, decimal or 0x...\n");
+	assert_prints("dump shell 1k 1", "address \"1k\": expected a number, decimal or 0x...\n");
+	assert_prints("dump shell 0x0x1 1", "address \"0x0x1\": expected a number, decimal or "
+					    "0x...\n");
+	assert_prints("dump shell 0x10000000000000000 1", "address \"0x10000000000000000\": more "
+							  "than 64 bits\n");
+	assert_prints("dump shell 0 0", "length 0: expected 1 to 4096 bytes\n");
+	assert_prints("dump shell 0 4097", "length 4097: expected 1 to 4096 bytes\n");
+	assert_prints("dump shell 0 y", "length \"y\": expected a number, decimal or 0x...\n");
+}
+
+/*
+ * Registers
+ */
+
+static void test_regs(void **state)
+{
+	(void)state;
+	assert_prints("regs shell 0", "rax                    0000000000001234  rip                "
+				      "    "
+				      "ffffffff81000000\n"
+				      "cs.selector            0000000000000010  cs.base            "
+				      "    "
+				      "0000000000000000\n"
+				      "msr.LSTAR              ffffffff82000000\n");
+	assert_int_equal(begins, 1);
+	assert_int_equal(ends, 1);
+	assert_int_equal(vm[0].state, VM_RUNNING);
+	assert_null(called);
+}
+
+static void test_regs_by_name_id_and_group(void **state)
+{
+	(void)state;
+	assert_prints("regs shell 1 rip", "rip (id 0x2030001000000010) 0xffffffff81000000\n");
+	assert_prints("regs shell 1 0x20300002c0000082", "msr.LSTAR (id 0x20300002c0000082) "
+							 "0xffffffff82000000\n");
+	assert_prints("regs shell 1 0x20300002000000ff", "0x20300002000000ff (id "
+							 "0x20300002000000ff) cannot be read: not "
+							 "found\n");
+	assert_prints("regs shell 1 cs", "cs.selector            0000000000000010  cs.base        "
+					 "        0000000000000000\n");
+	assert_prints("regs shell 1 c", "there is no register \"c\"; regs shell 1 lists them\n");
+	assert_prints("regs shell 1 0xzz", "register \"0xzz\": expected a number, decimal or "
+					   "0x...\n");
+}
+
+static void test_regs_of_no_vcpu(void **state)
+{
+	(void)state;
+	assert_prints("regs shell 2", "VM shell has no vCPU 2, only 0 to 1\n");
+	assert_prints("regs tests 1", "VM tests has no vCPU 1, only 0\n");
+	assert_prints("regs shell a", "vCPU \"a\": expected a number, decimal or 0x...\n");
+	never_ran = true;
+	assert_prints("regs shell 0", "vCPU 0 of VM shell has never run\n");
+	assert_int_equal(ends, 0);
+}
+
+static void test_set(void **state)
+{
+	(void)state;
+	assert_prints("set shell 0 rax 1", "VM shell is running: pause it first\n");
+	assert_int_equal(regs[0].value, 0x1234);
+	vm[0].state = VM_PAUSED;
+	assert_prints("set shell 0 rax 0x55", "");
+	assert_int_equal(regs[0].value, 0x55);
+	assert_prints("set shell 0 rax 0xbad", "rax cannot become 0xbad: invalid argument\n");
+	assert_int_equal(regs[0].value, 0x55);
+	assert_prints("set shell 0 rax x", "value \"x\": expected a number, decimal or 0x...\n");
+	assert_prints("set shell 0 cs 1", "\"cs\" is a group: set takes one register\n");
+	inconsistent = "CR0.PG without CR0.PE";
+	assert_prints("set shell 0 rax 0x1234", "set, but the vCPU cannot go on like this: CR0.PG "
+						"without CR0.PE\n");
+	assert_int_equal(begins, ends);
+}
+
+static void test_reading_after_a_write_only_reads(void **state)
+{
+	(void)state;
+	vm[0].state = VM_PAUSED;
+	cmd("set shell 0 rax 0x77");
+	assert_prints("regs shell 0 rax", "rax (id 0x2030001000000000) 0x0000000000000077\n");
+	regs[0].value = 0x1234;
+	cmd("regs shell 0 rax");
+	assert_int_equal(regs[0].value, 0x1234);
+}
+
+/* The vCPU's CPU hangs: the prompt comes back and says so, a late answer is not printed. */
+static void test_cpu_that_does_not_answer(void **state)
+{
+	(void)state;
+	keys("regs shell 0 rip\r");
+	work_run();
+	assert_string_equal(screen, "regs shell 0 rip\n");
+	fake_set_clock_ns(1999999000);
+	timer_run(clock_tsc());
+	assert_string_equal(screen, "regs shell 0 rip\n");
+	fake_set_clock_ns(2000000000);
+	timer_run(clock_tsc());
+	assert_string_equal(screen, "regs shell 0 rip\nCPU 1 does not answer\n" PROMPT);
+
+	clear_screen();
+	keys("regs shell 1 rip\r");
+	work_run();
+	assert_has(screen, "CPU 1 has not answered the last time yet\n" PROMPT);
+	clear_screen();
+	run_cpus();
+	assert_string_equal(screen, "");
+	assert_has(cmd("regs shell 0 rip"), "rip (id");
+	timer_run(clock_tsc() + 10000000000);
+	assert_int_equal(timer_next(), TIMER_NEVER);
+}
+
+static void test_interrupt_stops_waiting(void **state)
+{
+	(void)state;
+	keys("regs shell 0\rver" CTRL_C);
+	assert_string_equal(screen, "regs shell 0\n^C\n" PROMPT);
+	clear_screen();
+	run_cpus();
+	assert_string_equal(screen, "");
+	assert_int_equal(timer_next(), TIMER_NEVER);
+	assert_prints("version", "Firn " FIRN_VERSION "\n");
+}
+
+static void test_type_ahead_waits_for_the_answer(void **state)
+{
+	(void)state;
+	keys("regs shell 0 rip\rversion\rvm");
+	assert_string_equal(screen, "regs shell 0 rip\n");
+	run_cpus();
+	assert_string_equal(screen, "regs shell 0 rip\nrip (id 0x2030001000000010) "
+				    "0xffffffff81000000\n" PROMPT "version\nFirn " FIRN_VERSION
+				    "\n" PROMPT "vm");
+}
+
+static void test_type_ahead_has_a_limit(void **state)
+{
+	(void)state;
+	keys("regs shell 0 rip\r");
+	clear_screen();
+	for (unsigned i = 0; i < 1024; i++)
+		keys("a");
+	assert_string_equal(screen, "");
+	keys("a");
+	assert_string_equal(screen, "\a");
+	keys(CTRL_C);
+	run_cpus();
+	assert_prints("version", "Firn " FIRN_VERSION "\n");
+}
+
+/*
+ * The machine
+ */
+
+static void test_cpus(void **state)
+{
+	(void)state;
+	cmd("cpus"); /* shares are those since the last look */
+	fake_set_clock_ns(5000000000);
+	assert_prints("cpus", "CPU    ID   GUEST    IDLE    FIRN  VIRTUALIZATION\n"
+			      "  0     0  25.0 %  50.0 %  25.0 %  VMX on\n"
+			      "  1     2   0.0 % 100.0 %   0.0 %  VMX disabled by \"firmware\"\n");
+	/* No time went by. */
+	assert_has(cmd("cpus"), "  0     0   0.0 %   0.0 % 100.0 %  VMX on\n");
+}
+
+static void test_mem(void **state)
+{
+	const char *text = cmd("mem");
+
+	(void)state;
+	assert_has(text, "RAM                         524288 KiB\n");
+	assert_has(text, "free                        204800 KiB\n");
+	assert_has(text, "used page tables              2048 KiB\n");
+	assert_has(text, "VM   shell                  262144 KiB\n");
+	assert_has(text, "heap has 128 KiB, files of the image 10240 KiB; 7 blocks wait");
+}
+
+static void test_log(void **state)
+{
+	const char *text;
+
+	(void)state;
+	log_debug("hidden detail");
+	text = cmd("log");
+	assert_has(text, "hidden detail\n");
+	assert_has(text, "(consoles show info and above)\n");
+	assert_prints("log debug", "");
+	assert_int_equal(log_get_level(), LOG_DEBUG);
+	assert_prints("log warning", "");
+	assert_int_equal(log_get_level(), LOG_WARN);
+	assert_prints("log loud", "level \"loud\": expected error, warning, info or debug\n");
+	assert_int_equal(log_get_level(), LOG_WARN);
+}
+
+static void test_caps_version_end(void **state)
+{
+	(void)state;
+	assert_prints("caps", "processor fake\n");
+	cmd("shutdown");
+	assert_string_equal(called, "shutdown");
+	assert_int_equal(ended, MACHINE_POWER_OFF);
+	cmd("reboot");
+	assert_int_equal(ended, MACHINE_REBOOT);
+}
+
+static void test_shell_run(void **state)
+{
+	(void)state;
+	keys("half");
+	clear_screen();
+	shell_run("version");
+	assert_has(screen, "version\nFirn " FIRN_VERSION "\n" PROMPT);
+	/* While a VM has the focus the answer comes as well, without a prompt behind it. */
+	console_focus(&vm[0]);
+	clear_screen();
+	shell_run("version");
+	assert_string_equal(screen, "\n" PROMPT "version\nFirn " FIRN_VERSION "\n");
+}
+
+static void test_shell_run_too_long(void **state)
+{
+	char line[2000];
+
+	(void)state;
+	memset(line, 'v', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	shell_run(line);
+	assert_has(screen, "error: console: no room for the command");
+}
+
+/*
+ * Output
+ */
+
+/* 20 lines of memory over a console that takes 100 bytes at a time; a log line comes between. */
+static void test_slow_consoles_get_whole_lines(void **state)
+{
+	unsigned lines = 0;
+
+	(void)state;
+	fill_memory();
+	keys("dump shell 0 320");
+	clear_screen();
+	room = 100;
+	keys("\r");
+	assert_true(screen_len < 200);
+	log_info("between");
+	for (unsigned i = 0; i < 40; i++) {
+		room = 100;
+		shell_output_ready();
+	}
+	for (const char *c = screen; (c = strstr(c, "\n0000000")); c++)
+		lines++;
+	assert_int_equal(lines, 20);
+	assert_has(screen, "\n[    1.000] between\n0000000");
+	assert_string_equal(screen + screen_len - strlen(PROMPT), PROMPT);
+}
+
+static void test_interrupt_stops_long_output(void **state)
+{
+	(void)state;
+	fill_memory();
+	keys("dump shell 0 4096");
+	room = 100;
+	keys("\r");
+	clear_screen();
+	keys(CTRL_C);
+	assert_has(screen, "^C\n" PROMPT);
+	assert_true(screen_len < 20);
+	shell_output_ready();
+	assert_true(screen_len < 20);
+}
+
+static void test_output_longer_than_one_format(void **state)
+{
+	char line[200], expected[300];
+
+	(void)state;
+	memset(line, 'q', sizeof(line) - 2);
+	line[sizeof(line) - 2] = '\0';
+	snprintf(expected, sizeof(expected),
+		 "unknown command \"%s\"; \"help\" lists the commands\n", line);
+	assert_string_equal(cmd(line), expected);
+}
+
+/*
+ * JSON: a checker for RFC 8259, as far as strings, whole numbers, arrays and objects go
+ */
+
+static const char *skip_space(const char *c)
+{
+	while (*c == ' ' || *c == '\n' || *c == '\t' || *c == '\r')
+		c++;
+	return c;
+}
+
+static const char *json_string(const char *c)
+{
+	if (*c++ != '"')
+		return NULL;
+	for (; *c != '"'; c++) {
+		if ((unsigned char)*c < ' ')
+			return NULL;
+		if (*c == '\\' && !strchr("\"\\/bfnrtu", *++c))
+			return NULL;
+	}
+	return c + 1;
+}
+
+static const char *json_value(const char *c);
+
+static const char *json_list(const char *c, char end, bool keys)
+{
+	c = skip_space(c + 1);
+	if (*c == end)
+		return c + 1;
+	for (;;) {
+		if (keys) {
+			c = json_string(c);
+			c = c ? skip_space(c) : NULL;
+			if (!c || *c++ != ':')
+				return NULL;
+		}
+		c = json_value(c);
+		if (!c)
+			return NULL;
+		if (*c == end)
+			return c + 1;
+		if (*c++ != ',')
+			return NULL;
+		c = skip_space(c);
+	}
+}
+
+static const char *json_value(const char *c)
+{
+	c = skip_space(c);
+	if (*c == '{')
+		c = json_list(c, '}', true);
+	else if (*c == '[')
+		c = json_list(c, ']', false);
+	else if (*c == '"')
+		c = json_string(c);
+	else if (*c == '0' && !isdigit((unsigned char)c[1]))
+		c++;
+	else if (*c > '0' && *c <= '9')
+		c += strspn(c, "0123456789");
+	else
+		return NULL;
+	return c ? skip_space(c) : NULL;
+}
+
+static bool is_json(const char *text)
+{
+	const char *end = json_value(text);
+
+	return end && !*end;
+}
+
+static void test_the_json_checker_itself(void **state)
+{
+	static const char *const good[] = { "[]", "{}", "[1,0, \"a\\\"b\"]",
+					    "{\"a\":{\"b\":[]}}\n" };
+	static const char *const bad[] = { "",	      "[",	 "[1,]",    "[1 2]",
+					   "{\"a\"}", "{a:1}",	 "[01]",    "[\"\n\"]",
+					   "[]]",     "\"\\x\"", "{\"a\":}" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(is_json(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(is_json(bad[i]));
+}
+
+static void test_json_output(void **state)
+{
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < shell_nr_commands; i++) {
+		if (!shell_commands[i].json)
+			continue;
+		snprintf(line, sizeof(line), "%s --json", shell_commands[i].name);
+		for (nr_vms = 0; nr_vms <= NR_VMS; nr_vms++)
+			if (!is_json(cmd(line)))
+				fail_msg("not JSON: %s", cmd(line));
+		nr_vms = NR_VMS;
+	}
+	assert_has(cmd("vms --json"), "{\"name\":\"shell\",\"state\":\"running\",\"vcpus\":2,"
+				      "\"memory\":268435456,\"cpus\":[1,0],\"reason\":\"\"}");
+	assert_has(cmd("--json vms"), "unknown command");
+	assert_has(cmd("exits tests --json"), "{\"vm\":\"tests\",\"total\":0,\"exits\":[]}");
+	assert_true(is_json(cmd("exits --json shell")));
+	assert_has(cmd("cpus --json"), "\"status\":\"VMX disabled by \\\"firmware\\\"\"");
+	assert_has(cmd("mem --json"), "\"page tables\":2097152");
+}
+
+static void test_json_strings_from_outside(void **state)
+{
+	(void)state;
+	strcpy(vm[1].reason, "a\\b\"c\n\x1f\x7f\xff");
+	assert_true(is_json(cmd("vms --json")));
+	assert_has(cmd("vms --json"), "\"reason\":\"a\\\\b\\\"c\\u000a\\u001f??\"");
+}
+
+/*
+ * The manual
+ */
+
+static void test_manual_describes_every_command(void **state)
+{
+	FILE *f = fopen("docs/management.md", "r");
+	char line[256], name[32];
+	unsigned described = 0;
+
+	(void)state;
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		bool known = false;
+
+		if (sscanf(line, "### `%31[a-z]", name) != 1)
+			continue;
+		for (size_t i = 0; i < shell_nr_commands; i++)
+			known |= strcmp(shell_commands[i].name, name) == 0;
+		if (!known)
+			fail_msg("docs/management.md describes \"%s\", which is no command", name);
+		described++;
+	}
+	fclose(f);
+	assert_int_equal(described, shell_nr_commands);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_backspace_and_clear),
+		TEST(test_interrupt_drops_the_line),
+		TEST(test_newline_forms),
+		TEST(test_line_has_a_limit),
+		TEST(test_unknown_keys_are_harmless),
+		TEST(test_history),
+		TEST(test_history_line_can_be_edited_and_run),
+		TEST(test_completion),
+		TEST(test_completion_without_candidates),
+		TEST(test_completion_takes_the_common_part),
+		TEST(test_log_lines_bring_the_prompt_back),
+		TEST(test_unknown_commands),
+		TEST(test_empty_lines),
+		TEST(test_argument_counts),
+		TEST(test_every_command_checks_its_arguments),
+		TEST(test_help_of_nothing),
+		TEST(test_vms),
+		TEST(test_vm_names),
+		TEST(test_life),
+		TEST(test_life_in_the_wrong_state),
+		TEST(test_console_command),
+		TEST(test_partial_line_survives_the_vm),
+		TEST(test_exits),
+		TEST(test_dump),
+		TEST(test_numbers),
+		TEST(test_regs),
+		TEST(test_regs_by_name_id_and_group),
+		TEST(test_regs_of_no_vcpu),
+		TEST(test_set),
+		TEST(test_reading_after_a_write_only_reads),
+		TEST(test_cpu_that_does_not_answer),
+		TEST(test_interrupt_stops_waiting),
+		TEST(test_type_ahead_waits_for_the_answer),
+		TEST(test_type_ahead_has_a_limit),
+		TEST(test_cpus),
+		TEST(test_mem),
+		TEST(test_log),
+		TEST(test_caps_version_end),
+		TEST(test_shell_run),
+		TEST(test_shell_run_too_long),
+		TEST(test_slow_consoles_get_whole_lines),
+		TEST(test_interrupt_stops_long_output),
+		TEST(test_output_longer_than_one_format),
+		TEST(test_the_json_checker_itself),
+		TEST(test_json_output),
+		TEST(test_json_strings_from_outside),
+		TEST(test_manual_describes_every_command),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
