@@ -61,6 +61,7 @@ static struct cpuid_leaf *add_leaf(struct builder *b, u32 leaf, u32 subleaf, boo
 	}
 	*p = (struct cpuid_leaf){ .leaf = leaf, .subleaf = subleaf, .indexed = indexed };
 	image->count++;
+	cpuid_image_index(image);
 	return p;
 }
 

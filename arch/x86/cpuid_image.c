@@ -3,11 +3,14 @@
 #include "arch/x86/cpuid_image.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "arch/x86/guest_xstate.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/virt.h"
 
+#define RANGE_SHIFT	      30
+#define RANGE_MASK	      0x3fffffffu
 #define VENDOR_EBX_AMD	      0x68747541u /* AuthenticAMD */
 #define VENDOR_EBX_HYGON      0x6f677948u /* HygonGenuine */
 #define VERSION_APIC_ID_SHIFT 24	  /* leaf 1 EBX */
@@ -15,28 +18,36 @@
 #define ADDRESS_PHYS_BITS     0xffu	  /* leaf 0x80000008 EAX */
 #define DEFAULT_PHYS_BITS     36	  /* without that leaf */
 
-static u64 key(u32 leaf, u32 subleaf)
+_Static_assert(CPUID_IMAGE_MAX < 256, "index holds entry numbers in a byte");
+
+void cpuid_image_index(struct cpuid_image *image)
 {
-	return (u64)leaf << 32 | subleaf;
+	memset(image->index, 0, sizeof(image->index));
+	for (unsigned i = image->count; i-- > 0;) {
+		u32 leaf = image->leaf[i].leaf;
+
+		image->index[leaf >> RANGE_SHIFT][leaf & RANGE_MASK] = (u8)(i + 1);
+	}
 }
 
 const struct cpuid_leaf *cpuid_image_find(const struct cpuid_image *image, u32 leaf, u32 subleaf)
 {
-	const struct cpuid_leaf *base = image->leaf;
-	u64 wanted = key(leaf, subleaf);
-	unsigned n = image->count;
+	u32 range = leaf >> RANGE_SHIFT, number = leaf & RANGE_MASK;
+	const struct cpuid_leaf *entry, *end = image->leaf + image->count;
+	unsigned first;
 
-	/* Last entry that is not above: the leaf's only one when sub-leaves don't matter. */
-	while (n > 1) {
-		unsigned half = n / 2;
-
-		if (key(base[half].leaf, base[half].subleaf) <= wanted)
-			base += half;
-		n -= half;
-	}
-	if (n == 0 || base->leaf != leaf || (base->indexed && base->subleaf != subleaf))
+	if (range >= CPUID_RANGES || number >= CPUID_RANGE_SIZE)
 		return NULL;
-	return base;
+	first = image->index[range][number];
+	if (!first)
+		return NULL;
+	entry = &image->leaf[first - 1];
+	if (!entry->indexed)
+		return entry;
+	for (; entry < end && entry->leaf == leaf; entry++)
+		if (entry->subleaf == subleaf)
+			return entry;
+	return NULL;
 }
 
 bool cpuid_image_has(const struct cpuid_image *image, u32 leaf, u32 subleaf, unsigned reg,
@@ -142,8 +153,10 @@ void vcpu_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 		leaf = image->leaf[0].eax;
 		entry = cpuid_image_find(image, leaf, subleaf);
 	}
-	for (unsigned i = 0; i < 4; i++)
-		out[i] = entry ? entry->reg[i] : 0;
+	if (entry)
+		memcpy(out, entry->reg, sizeof(entry->reg));
+	else
+		memset(out, 0, sizeof(entry->reg));
 	dynamic_bits(vcpu, leaf, subleaf, out);
 }
 
@@ -166,6 +179,11 @@ static bool diff_registers(const struct cpuid_leaf *a, const struct cpuid_leaf *
 	return false;
 }
 
+static u64 key(const struct cpuid_leaf *entry)
+{
+	return (u64)entry->leaf << 32 | entry->subleaf;
+}
+
 static bool diff_presence(const struct cpuid_leaf *only, bool first, char *text, size_t len)
 {
 	snprintf(text, len, "leaf 0x%x.%u: only in the %s image", (unsigned)only->leaf,
@@ -180,7 +198,7 @@ bool cpuid_image_diff(const struct cpuid_image *a, const struct cpuid_image *b, 
 
 	for (i = 0; i < a->count && i < b->count; i++) {
 		const struct cpuid_leaf *x = &a->leaf[i], *y = &b->leaf[i];
-		u64 kx = key(x->leaf, x->subleaf), ky = key(y->leaf, y->subleaf);
+		u64 kx = key(x), ky = key(y);
 
 		if (kx != ky)
 			return diff_presence(kx < ky ? x : y, kx < ky, text, len);

@@ -20,8 +20,13 @@ struct cpuid_leaf {
 	bool indexed; /* subleaf matters */
 };
 
+#define CPUID_RANGES	 3  /* basic, hypervisor, extended: bits 31:30 of the leaf */
+#define CPUID_RANGE_SIZE 32 /* leaves that a range can have */
+
 struct cpuid_image {
 	unsigned count;
+	/* Entry number + 1 of a leaf's first entry, 0 = none: found without a search. */
+	u8 index[CPUID_RANGES][CPUID_RANGE_SIZE];
 	struct cpuid_leaf leaf[CPUID_IMAGE_MAX]; /* sorted by leaf, subleaf */
 };
 
@@ -31,6 +36,8 @@ typedef void (*cpuid_source)(u32 leaf, u32 subleaf, u32 out[4]);
 /* Builds the image from policy tables masked with what the host has. */
 void cpuid_image_build(struct cpuid_image *image, cpuid_source host, unsigned nr_vcpus,
 		       u64 tsc_khz);
+/* Fills index from leaf[], whose leaves are all in a range; for those who add entries. */
+void cpuid_image_index(struct cpuid_image *image);
 /* First difference of two images as text ("leaf 0x7.0 EBX: 0x1 != 0x0"); false = equal. */
 bool cpuid_image_diff(const struct cpuid_image *a, const struct cpuid_image *b, char *text,
 		      size_t len);
