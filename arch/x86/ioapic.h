@@ -21,7 +21,7 @@ struct ioapic {
 	u32 level; /* input lines, bit a pin */
 	u64 redirection[IOAPIC_PINS];
 	u32 generation; /* changes with the redirection table; atomic */
-	bool ready; /* stored last, with release (devices may drive pins from other CPUs) */
+	bool ready;	/* stored last, with release (devices may drive pins from other CPUs) */
 };
 
 extern const struct iodev_ops ioapic_ops;
