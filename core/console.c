@@ -167,19 +167,27 @@ void vm_console_destroy(struct vm_console *con)
 		free(con);
 }
 
+void console_print(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	log_fresh_line();
+	log_write_raw(text, MIN((size_t)n, sizeof(text) - 1));
+}
+
 static void announce(struct vm_console *con)
 {
-	char text[128];
-	int n = snprintf(text, sizeof(text), "-- console of VM %s, Ctrl-] for the prompt --\n",
-			 con->vm->config->name);
-
-	log_fresh_line();
-	log_write_raw(text, n);
-	if (!con->dropped)
-		return;
-	n = snprintf(text, sizeof(text), "-- %llu bytes of older output were dropped --\n",
-		     (unsigned long long)con->dropped);
-	log_write_raw(text, n);
+	console_print("-- console of VM %s, Ctrl-] for the prompt --\n", con->vm->config->name);
+	if (con->dropped)
+		console_print("-- %llu bytes of older output were dropped --\n",
+			      (unsigned long long)con->dropped);
 	con->dropped = 0;
 }
 

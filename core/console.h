@@ -33,7 +33,7 @@ bool vm_console_put(struct vm_console *con, u8 byte);
 /* Next input byte for the guest or -1. Any CPU. */
 int vm_console_get(struct vm_console *con);
 
-/* Text to every physical console, no line discipline, no log entry. Any CPU. */
+/* Text to every physical console, from column 0, at most 255 bytes, no log entry. Any CPU. */
 void console_print(const char *fmt, ...) __printf(1, 2);
 
 /* A byte from a physical console. Boot CPU. */

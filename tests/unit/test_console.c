@@ -452,6 +452,21 @@ static void test_fresh_line(void **state)
 	assert_string_equal(screen, "x\n");
 }
 
+static void test_print_starts_in_column_0(void **state)
+{
+	char long_text[300];
+
+	(void)state;
+	log_write_raw("half", 4);
+	console_print("exit %d\n", 3);
+	assert_string_equal(screen, "half\nexit 3\n");
+	clear_screen();
+	memset(long_text, 'l', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	console_print("%s", long_text);
+	assert_int_equal(screen_len, 255);
+}
+
 static void test_raw_output_stops_in_a_panic(void **state)
 {
 	(void)state;
@@ -487,6 +502,7 @@ int main(void)
 		TEST(test_hidden_log_lines_leave_the_prompt_alone),
 		TEST(test_prompt_that_is_too_long_is_cut),
 		TEST(test_fresh_line),
+		TEST(test_print_starts_in_column_0),
 		TEST(test_raw_output_stops_in_a_panic),
 	};
 
