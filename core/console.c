@@ -284,16 +284,3 @@ void console_output_ready(void)
 		work_post(0, &focus->work);
 	shell_output_ready();
 }
-
-void console_print(const char *fmt, ...)
-{
-	char text[LOG_LINE_MAX];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		log_write_raw(text, MIN((size_t)n, sizeof(text) - 1));
-}
