@@ -428,6 +428,13 @@ static void test_segment_types(void **state)
 	run_fault(&emu, "\x2e\x89\x03", VECTOR_GP);
 	emu.cs.ar = 0xc099; /* execute-only */
 	run_fault(&emu, "\x2e\x8b\x03", VECTOR_GP);
+	segment[SEG_ES].ar = 0xc091;
+	emu.regs.gpr[REG_RDI] = emu.regs.gpr[REG_RSI] = DATA;
+	run_fault(&emu, "\xaa", VECTOR_GP); /* stosb */
+	run_fault(&emu, "\xa4", VECTOR_GP);
+	run_ok(&emu, "\xae"); /* scasb only reads */
+	emu.ss.ar = 0xc091;
+	run_fault(&emu, "\x50", VECTOR_SS);
 	emu.ss.ar |= SEG_AR_UNUSABLE;
 	run_fault(&emu, "\x8b\x45\x00", VECTOR_SS);
 
@@ -601,7 +608,35 @@ static void test_segment_registers(void **state)
 	assert_int_equal(emu.regs.gpr[REG_RAX], 8);
 	run_ok(&emu, "\x8c\xd0");
 	assert_int_equal(emu.regs.gpr[REG_RAX], 0x10);
+	segment[SEG_GS].selector = 0x4321;
+	run_ok(&emu, "\x8c\xe8");
+	assert_int_equal(emu.regs.gpr[REG_RAX], 0x4321);
 	assert_int_equal(run(&emu, "\x8e\x1b"), EMU_UNHANDLED); /* mov ds, [ebx] */
+}
+
+static void test_modes(void **state)
+{
+	struct emu emu = long_mode();
+
+	(void)state;
+	emu.regs.gpr[REG_RBX] = emu.regs.gpr[REG_RAX] = DATA;
+	emu.cs.ar = AR_CODE32; /* compatibility mode: 0x48 is DEC EAX there */
+	run_ok(&emu, "\x48");
+	assert_int_equal(emu.mode, 32);
+	assert_int_equal(emu.regs.gpr[REG_RAX], DATA - 1);
+	emu.cs.ar = AR_CODE16;
+	run_ok(&emu, "\x89\x07"); /* mov [bx], ax */
+	assert_int_equal(emu.mode, 16);
+	assert_event(0, 'w', DATA, 2, DATA - 1);
+	emu = protected32();
+	emu.cs.ar |= SEG_AR_L; /* means nothing outside IA-32e mode */
+	run_ok(&emu, "\x48");
+	assert_int_equal(emu.mode, 32);
+	emu = real_mode();
+	emu.ss.ar |= AR_DPL3; /* CPL is 0 whatever the hidden part holds */
+	emu.regs.gpr[REG_RBX] = MISSING_PAGE;
+	run_page_fault(&emu, "\x8b\x07", 0, MISSING_PAGE);
+	assert_int_equal(emu.cpl, 0);
 }
 
 static void test_stack_widths(void **state)
@@ -773,6 +808,7 @@ static void test_port_strings(void **state)
 	assert_event(5, 'w', DATA + 4, 2, 0x2213);
 	assert_int_equal(emu.regs.gpr[REG_RCX], 0);
 	assert_int_equal(emu.regs.gpr[REG_RDI], DATA + 6);
+	assert_int_equal(emu.regs.gpr[REG_RSI], 0xc0c0c0c0c0c0c0c6);
 
 	emu.regs.gpr[REG_RSI] = DATA + 4;
 	emu.regs.gpr[REG_RCX] = 2;
@@ -781,6 +817,7 @@ static void test_port_strings(void **state)
 	assert_event(1, 'o', PORT, 2, 0x2213);
 	assert_event(3, 'o', PORT, 2, 0x2212);
 	assert_int_equal(emu.regs.gpr[REG_RSI], DATA);
+	assert_int_equal(emu.regs.gpr[REG_RDI], DATA + 6);
 
 	run_ok(&emu, "\xf3\x6e"); /* RCX = 0: nothing */
 	assert_int_equal(nr_events, 0);
@@ -961,6 +998,7 @@ int main(void)
 		cmocka_unit_test(test_rip_wraps),
 		cmocka_unit_test(test_resume_flag),
 		cmocka_unit_test(test_segment_registers),
+		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_stack_widths),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_port_permission),

@@ -261,6 +261,15 @@ static void test_page_crossing(void **state)
 	assert_log(2, 'w', DEVICE + 0x1000, 4, 0x77665544);
 	assert_log(3, 'w', DEVICE + 0x1004, 1, 0x88);
 
+	run_ok("\x48\x8b\x03");
+	assert_int_equal(nr_log, 4);
+	assert_log(0, 'r', DEVICE + 0xffd, 1, 0);
+	assert_log(3, 'r', DEVICE + 0x1004, 1, 0);
+	assert_int_equal(*gpr(REG_RAX), device_pattern(0xffd, 1) | device_pattern(0xffe, 2) << 8 |
+						device_pattern(0x1000, 4) << 24 |
+						device_pattern(0x1004, 1) << 56);
+
+	*gpr(REG_RAX) = 0x44332211;
 	*gpr(REG_RBX) = LA_MIXED + PAGE_SIZE - 2; /* RAM and device */
 	run_ok("\x89\x03");
 	assert_int_equal(peek(0x30ffe, 2), 0x2211);
@@ -553,6 +562,62 @@ static void test_ports(void **state)
 	assert_int_equal(peek(DATA + 0x104, 4), device_pattern(0x3f8, 4));
 }
 
+/* The CPU reads the TSS with supervisor rights, whoever uses the port. */
+static void test_port_permission(void **state)
+{
+	const u64 tss = 0x40000;
+
+	(void)state;
+	map(tss, tss | PTE_P);
+	cpu->seg[SEG_TR] = (struct x86_seg){ 0x40, 0x8b, 0xfff, tss };
+	cpu->seg[SEG_SS].ar |= 3 << SEG_AR_DPL_SHIFT;
+	poke(tss + 102, 0x68, 2);
+	*gpr(REG_RDX) = 0x3f8;
+	run_ok("\xee");
+	assert_int_equal(nr_log, 1);
+	poke(tss + 0x68 + 0x3f8 / 8, 1, 1);
+	assert_int_equal(run_bytes("\xee", 1), EMU_FAULT);
+	assert_int_equal(cpu->vector, VECTOR_GP);
+	assert_int_equal(nr_log, 0);
+}
+
+/* Page tables in ROM translate; their flags can't be set. */
+static void test_tables_in_rom(void **state)
+{
+	(void)state;
+	poke(ROM_GPA, DEVICE | RWU, 8);
+	poke(PD + 16, ROM_GPA | RWU, 8);
+	*gpr(REG_RBX) = 4 * MiB;
+	run_ok("\x89\x03");
+	assert_log(0, 'w', DEVICE, 4, 0);
+	assert_int_equal(peek(ROM_GPA, 8), DEVICE | RWU);
+}
+
+static void test_32bit_paging(void **state)
+{
+	const u64 directory = 0x6000, table = 0x7000;
+
+	(void)state;
+	cpu->reg[VREG_CR3] = directory;
+	cpu->reg[VREG_CR4] = CR4_PSE;
+	cpu->reg[VREG_EFER] = 0;
+	for (unsigned i = 0; i < NR_SEGS; i++)
+		cpu->seg[i] = (struct x86_seg){ 0x10, 0xc093, UINT32_MAX, 0 };
+	cpu->seg[SEG_CS].ar = 0xc09b;
+	poke(directory, table | RWU, 4);
+	poke(table + CODE / PAGE_SIZE * 4, CODE | RWU, 4);
+	poke(table + DATA / PAGE_SIZE * 4, DATA | RWU, 4);
+	poke(table + DATA / PAGE_SIZE * 4 + 4, DEVICE | RWU, 4);
+	*gpr(REG_RAX) = 0x44332211;
+	*gpr(REG_RBX) = DATA + PAGE_SIZE - 2;
+	run_ok("\x89\x03");
+	assert_int_equal(peek(DATA + 0xffe, 2), 0x2211);
+	assert_log(0, 'w', DEVICE, 2, 0x4433);
+	assert_int_equal(peek(directory, 8), table | RWU | PTE_A);
+	assert_int_equal(peek(table + DATA / PAGE_SIZE * 4, 4), DATA | RWU | PTE_A | PTE_D);
+	assert_int_equal(peek(table + DATA / PAGE_SIZE * 4 + 4, 4), DEVICE | RWU | PTE_A | PTE_D);
+}
+
 /* A fault in the middle of REP: what was done stays done. */
 static void test_string_progress(void **state)
 {
@@ -585,6 +650,10 @@ static void test_real_mode(void **state)
 	assert_int_equal(vcpu_emulate(&cpu->vcpu), EMU_OK);
 	assert_int_equal(cpu->reg[VREG_RIP], 0x102);
 	assert_int_equal(peek(DATA + 0x10, 2), 0xbeef);
+	*gpr(REG_RBX) = 0xfff; /* an ordinary page boundary */
+	cpu->reg[VREG_RIP] = 0x100;
+	assert_int_equal(vcpu_emulate(&cpu->vcpu), EMU_OK);
+	assert_int_equal(peek(DATA + 0xfff, 2), 0xbeef);
 	cpu->seg[SEG_DS] = (struct x86_seg){ 0, 0x8093, UINT32_MAX, 0 }; /* "unreal" mode */
 	poke(CODE, 0x038967, 3);					 /* mov [ebx], ax */
 	*gpr(REG_RBX) = DEVICE;
@@ -622,6 +691,9 @@ int main(void)
 		TEST(test_interruptibility),
 		TEST(test_single_step),
 		TEST(test_ports),
+		TEST(test_port_permission),
+		TEST(test_tables_in_rom),
+		TEST(test_32bit_paging),
 		TEST(test_string_progress),
 		TEST(test_real_mode),
 	};

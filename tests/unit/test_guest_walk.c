@@ -169,6 +169,9 @@ static void test_four_levels(void **state)
 	assert_ok(la4, WALK_READ, true, PAGE_GPA | 0xabc);
 	*entry64(2, la4) = 0x3fffffe00000 | RWU | PS;
 	assert_ok(la4, WALK_READ, true, 0x3fffffe00000 | (la4 & (2 * MiB - 1)));
+	env.gigabyte_pages = false; /* 2 MiB pages don't need them */
+	assert_ok(la4, WALK_READ, true, 0x3fffffe00000 | (la4 & (2 * MiB - 1)));
+	env.gigabyte_pages = true;
 	*entry64(3, la4) = 0x3fffc0000000 | RWU | PS;
 	assert_ok(la4, WALK_READ, true, 0x3fffc0000000 | (la4 & (GiB - 1)));
 	env.cr3 |= 0xfff; /* PCID */
@@ -351,6 +354,10 @@ static void test_protection_keys(void **state)
 	*entry64(4, la4) |= US;
 	env.cr4 &= ~CR4_PKE;
 	assert_ok(la4, WALK_WRITE, true, PAGE_GPA | 0xabc);
+	pae(); /* long mode only */
+	env.cr4 |= CR4_PKE;
+	env.pkru = ~0u;
+	assert_ok(0x87654321, WALK_WRITE, true, PAGE_GPA | 0x321);
 }
 
 /* Sets one bit after the other in the entry of a level: does it fault as reserved? */
