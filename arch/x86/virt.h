@@ -87,7 +87,7 @@ void virt_cpu_emergency_disable(void);
 /* VM and vCPU life; ERR_NOMEM. */
 enum firn_err virt_vm_create(struct vm *vm);
 void virt_vm_destroy(struct vm *vm);
-enum firn_err virt_vcpu_create(struct vcpu *vcpu); /* on the CPU that will run it */
+enum firn_err virt_vcpu_create(struct vcpu *vcpu);
 void virt_vcpu_destroy(struct vcpu *vcpu);
 void virt_vcpu_reset(struct vcpu *vcpu); /* power-on state, SDM 3A 9.1.1 */
 
@@ -103,6 +103,13 @@ void virt_vcpu_load(struct vcpu *vcpu);
 void virt_vcpu_sync(struct vcpu *vcpu);
 void virt_vcpu_reload(struct vcpu *vcpu);
 void virt_vcpu_unload(struct vcpu *vcpu);
+
+/* The vendor's part of these, for vcpu_state.c only. */
+void virt_make_current(struct vcpu *vcpu); /* its control block is the CPU's */
+void virt_forget(struct vcpu *vcpu);	   /* the CPU caches nothing of it any more */
+void virt_save_resident(struct vcpu *vcpu);
+void virt_load_resident(struct vcpu *vcpu);
+void virt_reset_vendor(struct vcpu *vcpu);
 
 /* An exception or interrupt waits for the next entry. */
 bool virt_event_queued(struct vcpu *vcpu);

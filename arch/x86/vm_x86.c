@@ -153,8 +153,3 @@ void arch_idle(void)
 {
 	irq_wait();
 }
-
-void virt_predictor_barrier(void)
-{
-	wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
-}

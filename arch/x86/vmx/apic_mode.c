@@ -20,7 +20,7 @@ enum firn_err vmx_map_apic_page(struct vm *vm)
 		       virt_to_phys(vm->arch.apic_access_page), PAGE_SIZE, EPT_READ | EPT_WRITE);
 }
 
-void virt_update_apic_mode(struct vcpu *vcpu)
+void vmx_update_apic_mode(struct vcpu *vcpu)
 {
 	const struct lapic *lapic = &vcpu->arch.lapic;
 	u64 controls, mode = 0;
@@ -36,5 +36,5 @@ void virt_update_apic_mode(struct vcpu *vcpu)
 	vmwrite(MSR_BITMAP, virt_to_phys(mode == PROC2_X2APIC ? vmx_msr_bitmap_x2apic
 							       : vmx_msr_bitmap));
 	vmx_update_interrupt_status(vcpu);
-	virt_flush_guest_tlb(vcpu);
+	vmx_flush_guest_tlb(vcpu);
 }

@@ -36,10 +36,10 @@ static void queue(struct vcpu *vcpu, u32 info, u32 error)
 /* Real mode pushes no error codes (SDM 3C 24.8.3). */
 static bool pushes_error(struct vcpu *vcpu, unsigned vector)
 {
-	return (VECTORS_WITH_ERROR_CODE & BIT(vector)) && (virt_get(vcpu, VREG_CR0) & CR0_PE);
+	return (VECTORS_WITH_ERROR_CODE & BIT(vector)) && (vmx_get(vcpu, VREG_CR0) & CR0_PE);
 }
 
-void virt_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
+void vmx_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
 {
 	u32 first = vcpu->arch.vmx.queued_info, info;
 
@@ -65,7 +65,7 @@ void virt_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
 	queue(vcpu, info, error);
 }
 
-void virt_single_step_trap(struct vcpu *vcpu)
+void vmx_single_step_trap(struct vcpu *vcpu)
 {
 	(void)vcpu;
 	vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);

@@ -42,17 +42,17 @@ static void exit_ignored(struct vcpu *vcpu)
 
 static void exit_skip(struct vcpu *vcpu)
 {
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 }
 
 static void exit_ud(struct vcpu *vcpu)
 {
-	virt_inject_ud(vcpu);
+	vmx_inject_ud(vcpu);
 }
 
 static void exit_gp(struct vcpu *vcpu)
 {
-	virt_inject_gp(vcpu);
+	vmx_inject_gp(vcpu);
 }
 
 /* DR6 is not updated by an intercepted #DB, and DR7.GD not cleared (SDM 3C 27.1). */
@@ -78,7 +78,7 @@ static void reflect_exception(struct vcpu *vcpu, u32 info)
 	if ((info & INTR_INFO_VECTOR) == VECTOR_DB)
 		complete_debug_exception();
 	if ((info & INTR_INFO_TYPE) == INTR_TYPE_HW_EXCEPTION) {
-		virt_inject(vcpu, info & INTR_INFO_VECTOR,
+		vmx_inject(vcpu, info & INTR_INFO_VECTOR,
 			    info & INTR_INFO_ERROR_CODE ? vmread(EXIT_INTERRUPTION_ERROR_CODE) : 0);
 		return;
 	}
@@ -121,7 +121,7 @@ static void exit_triple_fault(struct vcpu *vcpu)
 static void exit_task_switch(struct vcpu *vcpu)
 {
 	vm_crash(vcpu->vm, "hardware task switches are not supported (RIP 0x%llx)",
-		 (unsigned long long)virt_get(vcpu, VREG_RIP));
+		 (unsigned long long)vmx_get(vcpu, VREG_RIP));
 }
 
 static void exit_cpuid(struct vcpu *vcpu)
@@ -134,19 +134,19 @@ static void exit_cpuid(struct vcpu *vcpu)
 	gpr[REG_RBX] = out[1];
 	gpr[REG_RCX] = out[2];
 	gpr[REG_RDX] = out[3];
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 }
 
 static void exit_hlt(struct vcpu *vcpu)
 {
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 	vcpu->state = VCPU_HALTED;
 }
 
 static void exit_vmcall(struct vcpu *vcpu)
 {
 	guest_hypercall(vcpu);
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 }
 
 static void mov_to_cr(struct vcpu *vcpu, u64 qual)
@@ -154,9 +154,9 @@ static void mov_to_cr(struct vcpu *vcpu, u64 qual)
 	u64 value = vcpu_gpr(vcpu, CR_GPR(qual));
 
 	if (guest_cr_write(vcpu, CR_NUMBER(qual), in_64bit_code() ? value : (u32)value))
-		virt_skip(vcpu);
+		vmx_skip(vcpu);
 	else
-		virt_inject_gp(vcpu);
+		vmx_inject_gp(vcpu);
 }
 
 static void exit_cr(struct vcpu *vcpu)
@@ -175,12 +175,12 @@ static void exit_cr(struct vcpu *vcpu)
 		break;
 	case CR_LMSW:
 		if (!guest_lmsw(vcpu, CR_LMSW_VALUE(qual))) {
-			virt_inject_gp(vcpu);
+			vmx_inject_gp(vcpu);
 			return;
 		}
 		break;
 	}
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 }
 
 static void port_in(struct vcpu *vcpu, u16 port, unsigned width)
@@ -210,7 +210,7 @@ static void exit_io(struct vcpu *vcpu)
 	else
 		iobus_write(&vcpu->vm->pio, IO_PORT(qual), width,
 			    vcpu->arch.gpr[REG_RAX] & (BIT(8 * width) - 1));
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 }
 
 static void exit_rdmsr(struct vcpu *vcpu)
@@ -218,12 +218,12 @@ static void exit_rdmsr(struct vcpu *vcpu)
 	u64 value, *gpr = vcpu->arch.gpr;
 
 	if (!guest_msr_read(vcpu, (u32)gpr[REG_RCX], &value)) {
-		virt_inject_gp(vcpu);
+		vmx_inject_gp(vcpu);
 		return;
 	}
 	gpr[REG_RAX] = (u32)value;
 	gpr[REG_RDX] = value >> 32;
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 }
 
 static void exit_wrmsr(struct vcpu *vcpu)
@@ -231,9 +231,9 @@ static void exit_wrmsr(struct vcpu *vcpu)
 	const u64 *gpr = vcpu->arch.gpr;
 
 	if (guest_msr_write(vcpu, (u32)gpr[REG_RCX], gpr[REG_RDX] << 32 | (u32)gpr[REG_RAX]))
-		virt_skip(vcpu);
+		vmx_skip(vcpu);
 	else
-		virt_inject_gp(vcpu);
+		vmx_inject_gp(vcpu);
 }
 
 static void exit_xsetbv(struct vcpu *vcpu)
@@ -241,11 +241,11 @@ static void exit_xsetbv(struct vcpu *vcpu)
 	const u64 *gpr = vcpu->arch.gpr;
 
 	if (!guest_xcr0_set(vcpu, (u32)gpr[REG_RCX], gpr[REG_RDX] << 32 | (u32)gpr[REG_RAX])) {
-		virt_inject_gp(vcpu);
+		vmx_inject_gp(vcpu);
 		return;
 	}
 	xsetbv(0, vcpu->arch.xcr0);
-	virt_skip(vcpu);
+	vmx_skip(vcpu);
 }
 
 static void exit_entry_failed(struct vcpu *vcpu)
@@ -302,7 +302,7 @@ static const char *const exit_names[] = { VMX_EXITS(EXIT_NAME) };
 _Static_assert(ARRAY_SIZE(exit_names) <= ARRAY_SIZE(((struct arch_vcpu *)0)->exits),
 	       "a counter for every exit");
 
-const char *virt_exit_name(unsigned reason)
+const char *vmx_exit_name(unsigned reason)
 {
 	return reason < ARRAY_SIZE(exit_names) ? exit_names[reason] : NULL;
 }

@@ -42,12 +42,11 @@ static bool may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
 	return true;
 }
 
-enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end)
+enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end)
 {
 	struct vmx_vcpu *v = &vcpu->arch.vmx;
 	enum vcpu_stop stop = VCPU_STOP_PREEMPTED;
 
-	virt_vcpu_load(vcpu);
 	for (;;) {
 		u64 now, next;
 

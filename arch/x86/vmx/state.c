@@ -46,7 +46,7 @@ static void set_efer(u64 value)
 	vmwrite(ENTRY_CONTROLS, value & EFER_LMA ? entry | ENTRY_IA32E : entry);
 }
 
-u64 virt_get(struct vcpu *vcpu, enum vreg reg)
+u64 vmx_get(struct vcpu *vcpu, enum vreg reg)
 {
 	(void)vcpu;
 	if (reg == VREG_CR0)
@@ -56,7 +56,7 @@ u64 virt_get(struct vcpu *vcpu, enum vreg reg)
 	return vmread(vreg_field[reg]);
 }
 
-void virt_set(struct vcpu *vcpu, enum vreg reg, u64 value)
+void vmx_set(struct vcpu *vcpu, enum vreg reg, u64 value)
 {
 	(void)vcpu;
 	switch (reg) {
@@ -79,7 +79,7 @@ void virt_set(struct vcpu *vcpu, enum vreg reg, u64 value)
 /* Fields of consecutive segments are two apart (SDM 3D appendix B). */
 #define SEG_FIELD(base, seg) ((enum vmcs_field)((base) + 2 * (seg)))
 
-void virt_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out)
+void vmx_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out)
 {
 	(void)vcpu;
 	out->selector = (u16)vmread(SEG_FIELD(GUEST_ES_SELECTOR, seg));
@@ -88,7 +88,7 @@ void virt_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out)
 	out->base = vmread(SEG_FIELD(GUEST_ES_BASE, seg));
 }
 
-void virt_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *in)
+void vmx_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *in)
 {
 	(void)vcpu;
 	vmwrite(SEG_FIELD(GUEST_ES_SELECTOR, seg), in->selector);
@@ -97,14 +97,14 @@ void virt_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg 
 	vmwrite(SEG_FIELD(GUEST_ES_BASE, seg), in->base);
 }
 
-void virt_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4])
+void vmx_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4])
 {
 	(void)vcpu;
 	for (unsigned i = 0; i < 4; i++)
 		vmwrite((enum vmcs_field)(GUEST_PDPTE0 + 2 * i), pdpte[i]);
 }
 
-void virt_skip(struct vcpu *vcpu)
+void vmx_skip(struct vcpu *vcpu)
 {
 	u64 rip = vmread(GUEST_RIP), next = rip + vmread(EXIT_INSTRUCTION_LENGTH);
 	u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
@@ -118,25 +118,15 @@ void virt_skip(struct vcpu *vcpu)
 			blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 	/* The trap after a single step belongs to the instruction that we executed. */
 	if (unlikely(vmread(GUEST_RFLAGS) & RFLAGS_TF))
-		virt_single_step_trap(vcpu);
+		vmx_single_step_trap(vcpu);
 }
 
-u64 virt_guest_tsc(struct vcpu *vcpu)
-{
-	return rdtsc() + (u64)vcpu->vm->arch.tsc_offset + vcpu->arch.tsc_adjust;
-}
-
-u64 virt_guest_to_host_tsc(struct vcpu *vcpu, u64 guest_tsc)
-{
-	return guest_tsc - (u64)vcpu->vm->arch.tsc_offset - vcpu->arch.tsc_adjust;
-}
-
-void virt_update_tsc_offset(struct vcpu *vcpu)
+void vmx_update_tsc_offset(struct vcpu *vcpu)
 {
 	vmwrite(TSC_OFFSET, (u64)vcpu->vm->arch.tsc_offset + vcpu->arch.tsc_adjust);
 }
 
-void virt_flush_guest_tlb(struct vcpu *vcpu)
+void vmx_flush_guest_tlb(struct vcpu *vcpu)
 {
 	invvpid(INV_SINGLE, vmx_vpid(vcpu));
 }

@@ -43,6 +43,38 @@ void vmx_handle_exit(struct vcpu *vcpu);
 /* entry_failure.c: says which check of the VM entry failed and crashes the VM. */
 void vmx_entry_failed(struct vcpu *vcpu);
 
+/* What virt.c calls: the functions of virt.h on VMX. */
+enum firn_err vmx_virt_enable(void);
+void vmx_virt_disable(void);
+void vmx_virt_emergency_disable(void);
+const char *vmx_cpu_status(unsigned cpu);
+bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx);
+enum firn_err vmx_vm_create(struct vm *vm);
+void vmx_vm_destroy(struct vm *vm);
+enum firn_err vmx_vcpu_create(struct vcpu *vcpu);
+void vmx_vcpu_destroy(struct vcpu *vcpu);
+void vmx_make_current(struct vcpu *vcpu);
+void vmx_forget(struct vcpu *vcpu);
+void vmx_save_resident(struct vcpu *vcpu);
+void vmx_load_resident(struct vcpu *vcpu);
+void vmx_reset(struct vcpu *vcpu);
+u64 vmx_get(struct vcpu *vcpu, enum vreg reg);
+void vmx_set(struct vcpu *vcpu, enum vreg reg, u64 value);
+void vmx_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out);
+void vmx_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *in);
+void vmx_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4]);
+void vmx_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error);
+#define vmx_inject_gp(vcpu) vmx_inject(vcpu, VECTOR_GP, 0)
+#define vmx_inject_ud(vcpu) vmx_inject(vcpu, VECTOR_UD, 0)
+void vmx_skip(struct vcpu *vcpu);
+void vmx_single_step_trap(struct vcpu *vcpu);
+bool vmx_event_queued(struct vcpu *vcpu);
+void vmx_update_tsc_offset(struct vcpu *vcpu);
+void vmx_update_apic_mode(struct vcpu *vcpu);
+void vmx_flush_guest_tlb(struct vcpu *vcpu);
+enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end);
+const char *vmx_exit_name(unsigned reason);
+
 extern bool vmx_apicv; /* all VMs use APIC-register virtualization and virtual-interrupt delivery */
 
 #endif
