@@ -144,7 +144,7 @@ static void drop_dependants(struct builder *b)
 			set_feature(b, cpuid_dependencies[i].feature, false);
 }
 
-/* Deterministic cache parameters (leaf 4): last-level caches are shared by all vCPUs, others by none. */
+/* Cache parameters (leaf 4): the last level is shared by all vCPUs, the others by none. */
 static void add_caches(struct builder *b)
 {
 	u32 last = (1u << b->id_bits) - 1, out[4];
@@ -164,7 +164,7 @@ static void add_caches(struct builder *b)
 	}
 }
 
-/* One thread a core, one package (leaves 0xb and 0x1f). The x2APIC id in EDX is added at the exit. */
+/* One thread a core, one package (leaves 0xb, 0x1f). The x2APIC id in EDX comes at the exit. */
 static void add_topology(struct builder *b, u32 leaf)
 {
 	struct cpuid_leaf *e;

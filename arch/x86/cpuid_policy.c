@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which CPUID leaves and features a VM is offered, profile abi = 1. Described in docs/guest-abi.md. */
+/* Which CPUID leaves and features a VM is offered, profile abi = 1 (docs/guest-abi.md). */
 #include "arch/x86/cpuid_policy.h"
 
 #include "arch/x86/kvm_para.h"

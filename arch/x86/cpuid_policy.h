@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables from which a CPUID image is built: cpuid_policy.c holds them, cpuid_build.c applies them. */
+/* Tables from which a CPUID image is built, in cpuid_policy.c; cpuid_build.c applies them. */
 #ifndef FIRN_X86_CPUID_POLICY_H
 #define FIRN_X86_CPUID_POLICY_H
 

@@ -31,7 +31,7 @@ void guest_msr_reset(struct vcpu *vcpu, bool init);
  */
 void guest_msr_firmware_setup(struct vcpu *vcpu);
 
-/* What guests read from IA32_ARCH_CAPABILITIES on a host that reads host: vm.arch.arch_capabilities. */
+/* vm.arch.arch_capabilities for a host whose IA32_ARCH_CAPABILITIES reads host. */
 u64 guest_msr_arch_capabilities(u64 host);
 
 /*

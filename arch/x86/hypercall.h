@@ -5,7 +5,7 @@
 
 #include "core/vcpu.h"
 
-/* Arguments a0..a3 = RBX, RCX, RDX, RSI. Returns what goes to RAX: >= 0, or a negative KVM_E* code. */
+/* arg: RBX, RCX, RDX, RSI. Returns what goes to RAX: >= 0, or a negative KVM_E* code. */
 typedef s64 (*hypercall_fn)(struct vcpu *vcpu, const u64 arg[4]);
 
 struct hypercall {

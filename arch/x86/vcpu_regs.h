@@ -26,10 +26,10 @@ enum firn_err vcpu_reg_peek(struct vcpu *vcpu, u64 id, u64 *value);
  */
 enum firn_err vcpu_reg_set(struct vcpu *vcpu, u64 id, u64 value);
 
-/* Every id that vcpu_reg_get knows for this vCPU, up to max; returns how many there are. Any CPU. */
+/* Every id that vcpu_reg_get knows here, up to max; returns how many there are. Any CPU. */
 size_t vcpu_reg_list(struct vcpu *vcpu, u64 *ids, size_t max);
 
-/* Name like "rax", "cs.base", "msr.LSTAR" in buf, NULL for ids that don't exist; and back (0 = none). */
+/* Name like "rax", "cs.base", "msr.LSTAR" in buf, or NULL; and back (0 = none). */
 const char *vcpu_reg_name(u64 id, char buf[VCPU_REG_NAME_MAX]);
 u64 vcpu_reg_by_name(const char *name);
 

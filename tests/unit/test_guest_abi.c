@@ -134,7 +134,7 @@ static size_t msrs_in_code(void)
 	return n;
 }
 
-/* What is wrong with the document, or NULL. Rows are unique, so that equal numbers mean equal sets. */
+/* What is wrong with the document, or NULL. Rows are unique: equal numbers mean equal sets. */
 static const char *check_document(const char *text)
 {
 	struct check c = { 0 };
