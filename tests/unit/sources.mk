@@ -20,8 +20,10 @@ test_cpuid_image_CFLAGS := -Iarch/x86
 test_elf_load_SRC := boot/efi/elf_load.c
 EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_decode.c \
 	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_string.c
-test_emulate_SRC := $(EMULATE_SRC)
+test_emulate_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
 test_emulate_LIBS := $(ZYDIS)/libzydis-host.a
+test_emulate_io_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
+test_emulate_io_LIBS := $(ZYDIS)/libzydis-host.a
 test_emulate_native_SRC := $(EMULATE_SRC) tests/unit/native_cpu.c
 test_emulate_native_LIBS := $(ZYDIS)/libzydis-host.a
 test_emulate_vcpu_SRC := $(EMULATE_SRC) arch/x86/emulate_vcpu.c arch/x86/guest_walk.c \

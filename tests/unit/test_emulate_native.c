@@ -228,7 +228,7 @@ static void compare_pairs(const struct code *c, u64 undefined)
 	}
 }
 
-/* op r/m, reg or op reg, r/m; reg = RBX. memory_only: with LOCK. */
+/* op r/m, reg or op reg, r/m; reg = RBX. */
 static void check_modrm(unsigned map, u8 opcode8, u8 opcode, u64 undefined)
 {
 	for (enum width w = opcode8 ? W8 : W16; w < NR_WIDTHS; w++) {
