@@ -6,8 +6,8 @@
 #define CPUID_HYPERVISOR 0x40000000
 #define FALLBACK_TSC_KHZ 1000000
 
-/* Exits and another guest's share of the CPU: instructions, and half a millisecond. */
-#define LATE_INSTRUCTIONS 20000
+/* Exits, and the longest that the host does in one go (redrawing its text screen); half a millisecond. */
+#define LATE_INSTRUCTIONS 60000
 
 #define CALIBRATION_TICKS 1000000
 
