@@ -66,6 +66,7 @@ struct lapic {
 	u64 pir[4];	   /* posted interrupt requests, atomic */
 	u64 pir_level[4];  /* posted with level trigger, atomic; set before pir */
 	u32 pir_pending;   /* atomic: some bit of pir is set */
+	bool irr_changed;  /* merged by lapic_has_work, not reported by lapic_sync_pir yet */
 	u32 errors;	   /* ESR bits since the guest's last write to ESR, atomic */
 	bool error_raised; /* errors has a new bit: LVT error is due, atomic */
 	u64 tsc_deadline;  /* guest TSC; 0 = disarmed */

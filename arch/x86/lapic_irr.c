@@ -104,10 +104,11 @@ static void merge_word(struct lapic *lapic, unsigned index, u32 posted, u32 leve
 
 bool lapic_sync_pir(struct lapic *lapic)
 {
-	bool changed = false;
+	bool changed = lapic->irr_changed;
 
+	lapic->irr_changed = false;
 	if (likely(!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED)))
-		return false;
+		return changed;
 	/* Before reading pir: a post from here on announces itself again. */
 	__atomic_exchange_n(&lapic->pir_pending, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_exchange_n(&lapic->error_raised, false, __ATOMIC_ACQUIRE))
@@ -165,7 +166,9 @@ int lapic_pending(struct lapic *lapic)
 
 bool lapic_has_work(struct lapic *lapic)
 {
-	lapic_sync_pir(lapic);
+	/* Whoever prepares the next entry still has to hear of the change. */
+	if (lapic_sync_pir(lapic))
+		lapic->irr_changed = true;
 	return lapic_pending(lapic) >= 0;
 }
 

@@ -335,6 +335,17 @@ static void test_post_notifies_until_synced(void **state)
 	assert_true(requested(0, 0x40) && requested(0, 0x41) && requested(0, 0x42));
 }
 
+/* Waking a halted vCPU looks at the IRR first; the entry after it must hear of the change. */
+static void test_looking_keeps_the_change(void **state)
+{
+	(void)state;
+	lapic_post(lapic(0), 0x40, false);
+	assert_true(lapic_has_work(lapic(0)));
+	assert_true(lapic_has_work(lapic(0)));
+	assert_true(lapic_sync_pir(lapic(0)));
+	assert_false(lapic_sync_pir(lapic(0)));
+}
+
 static bool tmr(u8 vector)
 {
 	return lapic_read(lapic(0), APIC_TMR + vector / 32 * 0x10) & BIT(vector % 32);
@@ -772,6 +783,7 @@ int main(void)
 		TEST(test_cr8),
 		TEST(test_nested_interrupts_and_eoi),
 		TEST(test_post_notifies_until_synced),
+		TEST(test_looking_keeps_the_change),
 		TEST(test_trigger_mode_follows_last_post),
 		TEST(test_destinations_xapic),
 		TEST(test_destinations_x2apic),
