@@ -11,6 +11,8 @@
 #define NS_PER_S  1000000000ull
 #define NS_PER_MS 1000000ull
 
+#define SCREEN_WIDTH 80 /* no console is narrower */
+
 static const char cut_mark[] = "...";
 
 static const char *const level_prefix[LOG_LEVELS] = {
@@ -102,10 +104,27 @@ static void sinks_write(const char *text, size_t len)
 	}
 }
 
+/* The prompt's place is taken by the line, if it is on one line of the screen for sure. */
+static void leave_prompt(void)
+{
+	char blank[SCREEN_WIDTH];
+
+	if (log_state.prompt_len >= SCREEN_WIDTH) {
+		sinks_write("\n", 1);
+		return;
+	}
+	memset(blank, ' ', log_state.prompt_len);
+	sinks_write("\r", 1);
+	sinks_write(blank, log_state.prompt_len);
+	sinks_write("\r", 1);
+}
+
 /* A line of the log never starts in the middle of what a guest or the prompt wrote. */
 static void show_line(const char *line, size_t len)
 {
-	if (log_state.mid_line)
+	if (log_state.mid_line && log_state.prompt_len && !in_panic())
+		leave_prompt();
+	else if (log_state.mid_line)
 		sinks_write("\n", 1);
 	sinks_write(line, len);
 	log_state.mid_line = !in_panic() && log_state.prompt_len > 0;

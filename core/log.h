@@ -59,8 +59,8 @@ void log_write_raw(const char *text, size_t len);
 void log_fresh_line(void);
 #define LOG_PROMPT_MAX 256
 /*
- * Writes text raw; from now on prompt (cut to LOG_PROMPT_MAX bytes) is shown again behind each log
- * line. "" = no prompt.
+ * Writes text raw; from now on prompt (cut to LOG_PROMPT_MAX bytes) is what the last line shows:
+ * log lines take its place and it is shown again behind them. "" = no prompt.
  */
 void log_set_prompt(const char *prompt, const char *text, size_t len);
 

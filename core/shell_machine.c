@@ -188,16 +188,17 @@ enum shell_result shell_version(const struct shell_line *line)
 	return SHELL_DONE;
 }
 
+/* The prompt does not come back, but by Ctrl-C when a VM does not stop. */
 enum shell_result shell_shutdown(const struct shell_line *line)
 {
 	(void)line;
 	machine_shutdown(MACHINE_POWER_OFF);
-	return SHELL_DONE;
+	return SHELL_PENDING;
 }
 
 enum shell_result shell_reboot(const struct shell_line *line)
 {
 	(void)line;
 	machine_shutdown(MACHINE_REBOOT);
-	return SHELL_DONE;
+	return SHELL_PENDING;
 }

@@ -118,15 +118,20 @@ static bool in_group(const char *name, const char *group)
 	return strncmp(name, group, len) == 0 && name[len] == '.';
 }
 
+/* What people look for first comes first: the many MSRs are last. NULL = every register. */
 static void add_group(struct vcpu *vcpu, const char *group)
 {
 	static u64 ids[MAX_REGS];
 	size_t n = MIN(arch_reg_list(vcpu, ids, MAX_REGS), (size_t)MAX_REGS);
 	char name[REG_NAME_MAX];
 
-	for (size_t i = 0; i < n; i++)
-		if (!group || in_group(reg_name(ids[i], name), group))
-			add(ids[i]);
+	for (unsigned msrs = 0; msrs <= 1; msrs++)
+		for (size_t i = 0; i < n; i++) {
+			if ((REG_ID_TYPE(ids[i]) == REG_TYPE_MSR) != msrs)
+				continue;
+			if (!group || in_group(reg_name(ids[i], name), group))
+				add(ids[i]);
+		}
 }
 
 /* By name, by id, or a whole group; false = it is none of them. */

@@ -26,6 +26,12 @@ static void print_cpus(const struct vm *vm)
 			shell_print("%s%u", i ? "," : "", vm->vcpu[i]->cpu);
 }
 
+/* What made a VM leave its last state says nothing any more once it runs again. */
+static const char *reason(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING ? "" : vm->reason;
+}
+
 static void vms_json(void)
 {
 	shell_print("[");
@@ -39,7 +45,7 @@ static void vms_json(void)
 			    (unsigned long long)vm->config->memory);
 		print_cpus(vm);
 		shell_print("],\"reason\":");
-		shell_json_string(vm->reason);
+		shell_json_string(reason(vm));
 		shell_print("}");
 	}
 	shell_print("\n]\n");
@@ -64,7 +70,7 @@ enum shell_result shell_vms(const struct shell_line *line)
 			    vm_state_name[vm->state], vm->nr_vcpus,
 			    (unsigned long long)(vm->config->memory / MiB));
 		print_cpus(vm);
-		shell_print("%s%s\n", vm->reason[0] ? "  " : "", vm->reason);
+		shell_print("%s%s\n", *reason(vm) ? "  " : "", reason(vm));
 	}
 	return SHELL_DONE;
 }

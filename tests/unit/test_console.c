@@ -414,7 +414,7 @@ static void test_prompt_is_shown_again_behind_log_lines(void **state)
 	(void)state;
 	log_set_prompt("firn> vm", "firn> vm", 8);
 	log_info("event");
-	assert_string_equal(screen, "firn> vm\n[    0.000] event\nfirn> vm");
+	assert_string_equal(screen, "firn> vm\r        \r[    0.000] event\nfirn> vm");
 	log_set_prompt("", "\n", 1);
 	clear_screen();
 	log_info("event");

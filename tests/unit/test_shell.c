@@ -170,11 +170,11 @@ static struct {
 	const char *name;
 	u64 id, value;
 } regs[] = {
+	{ "msr.LSTAR", REG_ID(REG_TYPE_MSR, 0xc0000082), 0xffffffff82000000 },
 	{ "rax", REG_ID(REG_TYPE_GPR, 0), 0x1234 },
 	{ "rip", REG_ID(REG_TYPE_GPR, REG_GPR_RIP), 0xffffffff81000000 },
 	{ "cs.selector", REG_ID(REG_TYPE_SEGMENT, 4), 0x10 },
 	{ "cs.base", REG_ID(REG_TYPE_SEGMENT, 5), 0 },
-	{ "msr.LSTAR", REG_ID(REG_TYPE_MSR, 0xc0000082), 0xffffffff82000000 },
 };
 
 void arch_shell_caps(void)
@@ -335,6 +335,7 @@ static int setup(void **state)
 	vm[0].state = VM_RUNNING;
 	vm[0].nr_vcpus = 2;
 	vm[1].nr_vcpus = 1;
+	strcpy(vm[0].reason, "asked for"); /* of a pause that is over */
 	strcpy(vm[1].reason, "debug \"exit\"");
 	for (unsigned i = 0; i < ARRAY_SIZE(vcpu); i++) {
 		struct vm *owner = &vm[i / 2];
@@ -536,11 +537,17 @@ static void test_log_lines_bring_the_prompt_back(void **state)
 	keys("vm");
 	clear_screen();
 	log_info("event");
-	assert_string_equal(screen, "\n[    1.000] event\n" PROMPT "vm");
+	assert_string_equal(screen, "\r        \r[    1.000] event\n" PROMPT "vm");
 	clear_screen();
 	keys("s\b");
 	log_info("event");
-	assert_string_equal(screen, "s\b \b\n[    1.000] event\n" PROMPT "vm");
+	assert_string_equal(screen, "s\b \b\r        \r[    1.000] event\n" PROMPT "vm");
+	/* A line that may have been wrapped by the screen stays where it is. */
+	for (unsigned i = 0; i < 80; i++)
+		keys("x");
+	clear_screen();
+	log_info("event");
+	assert_memory_equal(screen, "\n[    1.000] event\n" PROMPT "vmxx", 29);
 }
 
 /*
@@ -810,12 +817,12 @@ static void test_set(void **state)
 {
 	(void)state;
 	assert_prints("set shell 0 rax 1", "VM shell is running: pause it first\n");
-	assert_int_equal(regs[0].value, 0x1234);
+	assert_int_equal(regs[1].value, 0x1234);
 	vm[0].state = VM_PAUSED;
 	assert_prints("set shell 0 rax 0x55", "");
-	assert_int_equal(regs[0].value, 0x55);
+	assert_int_equal(regs[1].value, 0x55);
 	assert_prints("set shell 0 rax 0xbad", "rax cannot become 0xbad: invalid argument\n");
-	assert_int_equal(regs[0].value, 0x55);
+	assert_int_equal(regs[1].value, 0x55);
 	assert_prints("set shell 0 rax x", "value \"x\": expected a number, decimal or 0x...\n");
 	assert_prints("set shell 0 cs 1", "\"cs\" is a group: set takes one register\n");
 	inconsistent = "CR0.PG without CR0.PE";
@@ -830,9 +837,9 @@ static void test_reading_after_a_write_only_reads(void **state)
 	vm[0].state = VM_PAUSED;
 	cmd("set shell 0 rax 0x77");
 	assert_prints("regs shell 0 rax", "rax (id 0x2030001000000000) 0x0000000000000077\n");
-	regs[0].value = 0x1234;
+	regs[1].value = 0x1234;
 	cmd("regs shell 0 rax");
-	assert_int_equal(regs[0].value, 0x1234);
+	assert_int_equal(regs[1].value, 0x1234);
 }
 
 /* The vCPU's CPU hangs: the prompt comes back and says so, a late answer is not printed. */
@@ -948,10 +955,16 @@ static void test_caps_version_end(void **state)
 {
 	(void)state;
 	assert_prints("caps", "processor fake\n");
-	cmd("shutdown");
+	clear_screen();
+	keys("shutdown\r");
 	assert_string_equal(called, "shutdown");
 	assert_int_equal(ended, MACHINE_POWER_OFF);
-	cmd("reboot");
+	/* VMs are stopping: no prompt, but Ctrl-C. */
+	assert_has(screen, "shutdown\n");
+	assert_null(strstr(screen, PROMPT));
+	keys(CTRL_C);
+	assert_has(screen, "^C\n" PROMPT);
+	keys("reboot\r");
 	assert_int_equal(ended, MACHINE_REBOOT);
 }
 
