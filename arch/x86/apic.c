@@ -96,8 +96,11 @@ void apic_mask_local(void)
 {
 	static const u32 lvt[] = { APIC_LVT_TIMER, APIC_LVT_LINT0,   APIC_LVT_LINT1, APIC_LVT_ERROR,
 				   APIC_LVT_PERF,  APIC_LVT_THERMAL, APIC_LVT_CMCI };
-	u32 last = apic_read(APIC_VERSION) >> VERSION_MAX_LVT_SHIFT & 0xff;
+	u32 last;
 
+	if (!ready)
+		return;
+	last = apic_read(APIC_VERSION) >> VERSION_MAX_LVT_SHIFT & 0xff;
 	/* In the order in which versions added them: Max LVT Entry counts from 0. */
 	for (u32 i = 0; i < ARRAY_SIZE(lvt) && i <= last; i++)
 		apic_write(lvt[i], APIC_LVT_MASKED);

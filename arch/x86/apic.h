@@ -27,7 +27,7 @@ void apic_send_nmi_others(void);
 void apic_send_init(u32 apic_id);
 void apic_send_sipi(u32 apic_id, u64 trampoline);
 
-/* All sources of interrupts at this CPU's LAPIC off (before leaving the machine to firmware). */
+/* All sources of interrupts at this CPU's LAPIC off (before leaving the machine to firmware). At any time. */
 void apic_mask_local(void);
 
 /* Registers by their xAPIC offsets (arch/x86/lapic.h), in either mode. */

@@ -39,7 +39,7 @@ static inline struct cpu *this_cpu(void)
 	return cpu;
 }
 
-/* What the boot CPU's CPUID says; all CPUs are taken to be alike (checked when they start). */
+/* What the boot CPU's CPUID says; all CPUs are taken to be alike. */
 struct cpu_features {
 	char vendor[13];
 	char brand[49]; /* may be "" */

@@ -14,7 +14,6 @@
 static struct {
 	void (*handler)(void *arg);
 	void *arg;
-	u64 count; /* atomic */
 } vectors[VECTORS];
 
 /* The interrupt has done its work by having come: the CPU left its guest or its idle wait. */
@@ -41,11 +40,6 @@ u8 interrupt_alloc_vector(void (*handler)(void *arg), void *arg)
 	return 0;
 }
 
-u64 interrupt_count(u8 vector)
-{
-	return __atomic_load_n(&vectors[vector].count, __ATOMIC_RELAXED);
-}
-
 /* The LAPIC has no in-service bit for these, so an EOI would end another interrupt. */
 static bool is_spurious(u8 vector)
 {
@@ -57,7 +51,6 @@ void interrupt_dispatch(u8 vector)
 {
 	void (*handler)(void *) = __atomic_load_n(&vectors[vector].handler, __ATOMIC_ACQUIRE);
 
-	__atomic_fetch_add(&vectors[vector].count, 1, __ATOMIC_RELAXED);
 	if (is_spurious(vector))
 		return;
 	if (handler)

@@ -47,7 +47,6 @@ u8 interrupt_alloc_vector(void (*handler)(void *arg), void *arg);
  * IDT stubs and from VM exits (acknowledge interrupt on exit). May not return (parking).
  */
 void interrupt_dispatch(u8 vector);
-u64 interrupt_count(u8 vector); /* taken so far, all CPUs */
 
 /*
  * An NMI that exited from the guest: runs the host's NMI handler through the IDT; its IRET ends

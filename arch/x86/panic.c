@@ -49,11 +49,6 @@ static const char *const exception_name[] = {
 	[VECTOR_CP] = "control protection",
 };
 
-bool panic_in_progress(void)
-{
-	return __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
-}
-
 /* Keeps the last bytes of the log, from before the panic's own lines. */
 static void save_tail(void)
 {

@@ -10,8 +10,6 @@ extern bool panic_reboot;
 
 /* panic() with the registers of an exception. */
 void panic_exception(const struct exception_frame *frame) __noreturn;
-/* A second thing going wrong on the way down must not start over. */
-bool panic_in_progress(void);
 
 /* Prints return addresses found by frame pointers from rbp on; stops at the stack's end. */
 void backtrace_print(u64 rip, u64 rbp);

@@ -90,12 +90,8 @@ static unsigned wait_parked(void)
 
 unsigned cpus_stop_others(void)
 {
-	unsigned self = cpu_index();
-
 	__atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
-	for (unsigned i = 0; i < nr_cpus(); i++)
-		if (i != self && !is_parked(i))
-			apic_send_nmi(i);
+	apic_send_nmi_others();
 	return wait_parked();
 }
 

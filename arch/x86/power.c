@@ -164,7 +164,7 @@ void machine_reboot(void)
 	 * Real machines don't care which CPU asks. Bochs 2.7 with several CPUs does: its clock stops
 	 * when the first one resets the machine, and its BIOS fails then.
 	 */
-	if (cpus_send_parked(chipset_reset))
+	if (cpu_index() == 0 && cpus_send_parked(chipset_reset))
 		clock_delay_us(2 * SETTLE_US);
 	chipset_reset();
 	keyboard_controller_reset();

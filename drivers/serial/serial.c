@@ -126,11 +126,6 @@ static struct log_sink sink = {
 	.write_sync = serial_write_sync,
 };
 
-bool serial_present(void)
-{
-	return serial.port;
-}
-
 void early_console_init(void)
 {
 	if (!uart_probe(COM1_PORT))

@@ -23,6 +23,4 @@ void serial_flush(void);
 /* Panic: next byte or -1, polled, no lock. */
 int serial_read_sync(void);
 
-bool serial_present(void);
-
 #endif
