@@ -39,32 +39,38 @@ static const struct shell_command *find_command(const char *name)
 	return NULL;
 }
 
-/* Changes (insert, delete, replace one character) that lead from a to b; names are short. */
+/*
+ * Changes (insert, delete, replace a character, swap two neighbours) that lead from a to b: the
+ * optimal string alignment, with the three rows of its table that matter.
+ */
 static unsigned distance(const char *a, const char *b)
 {
-	unsigned row[SHELL_LINE_MAX + 1];
-	size_t len = strlen(b);
+	unsigned rows[3][SHELL_LINE_MAX + 1] = { 0 };
+	size_t i, j, len_a = strlen(a), len_b = strlen(b);
 
-	for (size_t j = 0; j <= len; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; *a; a++, i++) {
-		unsigned diagonal = row[0];
+	for (i = 0; i <= len_a; i++) {
+		unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3];
+		const unsigned *above2 = rows[(i + 1) % 3];
 
 		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= len; j++) {
-			unsigned replace = diagonal + (*a != b[j - 1]);
-
-			diagonal = row[j];
-			row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);
+		for (j = 1; j <= len_b; j++) {
+			if (i == 0) {
+				row[j] = (unsigned)j;
+				continue;
+			}
+			row[j] = MIN(above[j - 1] + (a[i - 1] != b[j - 1]),
+				     MIN(row[j - 1], above[j]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = MIN(row[j], above2[j - 2] + 1);
 		}
 	}
-	return row[len];
+	return rows[len_a % 3][len_b];
 }
 
 static void unknown_command(const char *name)
 {
 	const char *nearest = NULL;
-	unsigned best = 3;
+	unsigned best = (unsigned)(strlen(name) + 1) / 3 + 1; /* one slip in three letters */
 
 	for (size_t i = 0; i < shell_nr_commands; i++) {
 		const char *candidate = shell_commands[i].name;

@@ -559,6 +559,9 @@ static void test_unknown_commands(void **state)
 	(void)state;
 	assert_prints("vsm", "unknown command \"vsm\", did you mean \"vms\"?\n");
 	assert_prints("reboto", "unknown command \"reboto\", did you mean \"reboot\"?\n");
+	assert_prints("exit", "unknown command \"exit\", did you mean \"exits\"?\n");
+	assert_prints("pasue", "unknown command \"pasue\", did you mean \"pause\"?\n");
+	assert_prints("foo", "unknown command \"foo\"; \"help\" lists the commands\n");
 	assert_prints("shut", "unknown command \"shut\", did you mean \"shutdown\"?\n");
 	assert_prints("frobnicate", "unknown command \"frobnicate\"; \"help\" lists the "
 				    "commands\n");
