@@ -125,4 +125,5 @@ GUEST_TEST(kvmclock)
 	check_wall_clock(MSR_WALL_CLOCK_OLD, "old MSR: wall clock");
 	check_bad_addresses();
 	wrmsr(MSR_SYSTEM_TIME, 0);
+	wrmsr(MSR_WALL_CLOCK, 0);
 }
