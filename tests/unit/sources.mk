@@ -72,8 +72,10 @@ test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
-test_shell_SRC := $(wildcard core/shell*.c) core/err.c core/guest_memory.c core/log.c core/memslot.c \
-	core/timer.c core/work.c arch/fake/fake.c
+SHELL_TEST_SRC := $(wildcard core/shell*.c) core/err.c core/guest_memory.c core/log.c core/memslot.c \
+	core/timer.c core/work.c arch/fake/fake.c tests/unit/shell_fixture.c
+test_shell_SRC := $(SHELL_TEST_SRC)
+test_shell_edit_SRC := $(SHELL_TEST_SRC)
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
