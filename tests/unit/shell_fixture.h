@@ -6,6 +6,7 @@
 #ifndef FIRN_TESTS_SHELL_FIXTURE_H
 #define FIRN_TESTS_SHELL_FIXTURE_H
 
+#include "core/console.h"
 #include "core/machine.h"
 #include "core/shell.h"
 
