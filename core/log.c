@@ -34,8 +34,10 @@ static struct {
 	size_t prompt_len;
 	char prompt[LOG_PROMPT_MAX];
 	u64 head; /* bytes ever written; the ring holds the last LOG_RING_SIZE of them */
-	char ring[LOG_RING_SIZE];
 } log_state = { .level = LOG_INFO };
+
+/* Apart from log_state, which has a value in the image: zeros take no room there. */
+static char log_ring[LOG_RING_SIZE];
 
 static bool in_panic(void)
 {
@@ -73,7 +75,7 @@ static void log_unlock(bool locked)
 static void ring_append(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		log_state.ring[log_state.head++ & (LOG_RING_SIZE - 1)] = text[i];
+		log_ring[log_state.head++ & (LOG_RING_SIZE - 1)] = text[i];
 }
 
 static u64 ring_oldest(void)
@@ -87,7 +89,7 @@ static size_t ring_read(u64 *pos, char *buf, size_t len)
 
 	*pos = MAX(*pos, ring_oldest());
 	while (n < len && *pos < log_state.head)
-		buf[n++] = log_state.ring[(*pos)++ & (LOG_RING_SIZE - 1)];
+		buf[n++] = log_ring[(*pos)++ & (LOG_RING_SIZE - 1)];
 	return n;
 }
 
@@ -251,8 +253,7 @@ static size_t ring_read_line(u64 *pos, char *line, size_t size)
 
 	if (ring_oldest() > 0 && *pos <= ring_oldest()) {
 		*pos = ring_oldest();
-		while (*pos < log_state.head &&
-		       log_state.ring[(*pos)++ & (LOG_RING_SIZE - 1)] != '\n')
+		while (*pos < log_state.head && log_ring[(*pos)++ & (LOG_RING_SIZE - 1)] != '\n')
 			;
 	}
 	for (n = 0; n < size && ring_read(pos, line + n, 1) == 1;)
