@@ -11,7 +11,7 @@
 #define GATE_USER      0xee /* DPL 3 */
 #define GATE_PRESENT   0x80
 #define USER_VECTOR    0x80
-#define IST_FATAL      1 /* #DF, NMI: must not depend on RSP */
+#define IST_FATAL      1 /* #DF: must not depend on RSP */
 #define FATAL_STACK    0x4000
 #define TSS_TYPE       0x89ull
 
@@ -53,11 +53,9 @@ static struct fault caught;
 static void set_gate(unsigned vector)
 {
 	u64 entry = (u64)isr_entries + vector * ISR_STEP;
-	bool fatal = vector == VECTOR_DF || vector == VECTOR_NMI;
-
 	idt[vector] = (struct gate){ .offset_low = entry,
 				     .selector = GUEST_CS64,
-				     .ist = fatal ? IST_FATAL : 0,
+				     .ist = vector == VECTOR_DF ? IST_FATAL : 0,
 				     .type = vector == USER_VECTOR ? GATE_USER : GATE_INTERRUPT,
 				     .offset_mid = entry >> 16,
 				     .offset_high = entry >> 32 };
@@ -84,13 +82,18 @@ static void tss_init(void)
 	__asm__ volatile("ltr %w0" : : "r"(GUEST_TSS));
 }
 
-void tables_init(void)
+void tables_load(void)
 {
 	struct table_register idtr = { sizeof(idt) - 1, idt };
 
+	__asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void tables_init(void)
+{
 	for (unsigned i = 0; i < VECTORS; i++)
 		set_gate(i);
-	__asm__ volatile("lidt %0" : : "m"(idtr));
+	tables_load();
 	tss_init();
 }
 

@@ -14,6 +14,7 @@ struct interrupt_frame {
 typedef void (*interrupt_handler)(struct interrupt_frame *frame);
 
 void tables_init(void);
+void tables_load(void); /* on another processor: the IDT, without a TSS */
 /* NULL takes the handler away: the exception is then caught, or ends the kernel. */
 void set_handler(u8 vector, interrupt_handler handler);
 
