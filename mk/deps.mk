@@ -10,20 +10,23 @@ LINUX := $(THIRD_PARTY)/linux
 ZYDIS_HOST := $(ZYDIS)/libzydis-host.a
 
 # How the decoder was built, so that its headers match: no formatter, no encoder, no C library.
-# Guests reach devices with plain instructions: the tables of AVX-512 would only take much room.
+# Guests reach devices with plain instructions: tables of others would only take much room, see
+# tools/prune-zydis for those that no macro leaves out.
 ZYDIS_DEFINES := -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYAN_NO_LIBC \
 	-DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER -DZYDIS_DISABLE_AVX512 -DZYDIS_DISABLE_KNC
 
 # One stamp a part: it stands for the headers and libraries, so that a new version rebuilds all.
 define PART
-$(THIRD_PARTY)/$(1).stamp: tools/third-party tools/deps.lock tools/build-$(1) mk/flags.mk mk/deps.mk \
+$(THIRD_PARTY)/$(1).stamp: tools/third-party tools/deps.lock tools/build-$(1) $(2) mk/flags.mk mk/deps.mk \
 		$(if $(wildcard $(THIRD_PARTY)/$(1)/.),,cache-missing)
 	@mkdir -p $$(@D)
 	@TARGET_FLAGS='$(TARGET_FLAGS)' ZYDIS_DEFINES='$(ZYDIS_DEFINES)' CC='$(CC)' \
 		tools/third-party $(1) $(THIRD_PARTY)/$(1)
 	@touch $$@
 endef
-$(foreach p,newlib zydis linux,$(eval $(call PART,$(p))))
+$(eval $(call PART,newlib))
+$(eval $(call PART,zydis,tools/prune-zydis))
+$(eval $(call PART,linux,tools/unpack-vmlinux))
 
 .PHONY: cache-missing
 
