@@ -7,7 +7,7 @@
 #define FALLBACK_TSC_KHZ 1000000
 
 /* Exits, and the longest that the host does in one go (redrawing its text screen); half a millisecond. */
-#define LATE_INSTRUCTIONS 60000
+#define LATE_INSTRUCTIONS 100000
 
 #define CALIBRATION_TICKS 1000000
 
