@@ -35,13 +35,15 @@ typedef int64_t s64;
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-/* newlib's sys/cdefs.h defines these two as well; the order of inclusion must not matter. */
+/* newlib's sys/cdefs.h defines these as well; the order of inclusion must not matter. */
 #undef __packed
 #undef __aligned
+#undef __noinline
 #define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __noreturn	__attribute__((noreturn))
 #define __cold		__attribute__((cold))
+#define __noinline	__attribute__((noinline))
 #define __printf(f, a)	__attribute__((format(printf, f, a)))
 #define __must_check	__attribute__((warn_unused_result))
 #define likely(x)	__builtin_expect(!!(x), 1)

@@ -28,7 +28,8 @@ TARGET_INCLUDES = -I. -Iarch/x86 -Iarch/x86/vmx -Ibuild -nostdinc -isystem $(NEW
 # Paths in the image and its debug information don't depend on where the tree was cloned.
 REPRODUCIBLE := -ffile-prefix-map=$(CURDIR)=.
 
-FIRN_CFLAGS = $(TARGET_FLAGS) $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
+# Unlike -ffreestanding alone: copies of known size are moves, not calls. The C library has the rest.
+FIRN_CFLAGS = $(TARGET_FLAGS) -fbuiltin $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
 
 # The fake machine comes first; arch/x86 is for its parts that name registers without touching them.
 HOST_CFLAGS = -std=gnu11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -I. -Iarch/fake -Iarch/x86 -Ibuild \

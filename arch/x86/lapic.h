@@ -114,8 +114,15 @@ void lapic_post(struct lapic *lapic, u8 vector, bool level);
 /* Local interrupts: LVT entry fires (timer, LINT0/1, error...). Owner CPU. */
 void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset);
 
+/* The rest of lapic_sync_pir(), when it has something to do. */
+bool lapic_merge_pir(struct lapic *lapic);
 /* Owner CPU, before entry: merges pir into the IRR. True when the IRR changed. */
-bool lapic_sync_pir(struct lapic *lapic);
+static inline bool lapic_sync_pir(struct lapic *lapic)
+{
+	if (likely(!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED) && !lapic->irr_changed))
+		return false;
+	return lapic_merge_pir(lapic);
+}
 /* Highest vector in IRR that PPR lets through, or -1. */
 int lapic_pending(struct lapic *lapic);
 /* Highest vector in IRR / ISR regardless of priority, or -1 (for RVI and SVI). */

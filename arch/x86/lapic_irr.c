@@ -102,12 +102,12 @@ static void merge_word(struct lapic *lapic, unsigned index, u32 posted, u32 leve
 	lapic_set_reg(lapic, irr, lapic_reg(lapic, irr) | posted);
 }
 
-bool lapic_sync_pir(struct lapic *lapic)
+bool lapic_merge_pir(struct lapic *lapic)
 {
 	bool changed = lapic->irr_changed;
 
 	lapic->irr_changed = false;
-	if (likely(!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED)))
+	if (!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED))
 		return changed;
 	/* Before reading pir: a post from here on announces itself again. */
 	__atomic_exchange_n(&lapic->pir_pending, 0, __ATOMIC_SEQ_CST);

@@ -4,7 +4,12 @@
 
 #include "arch/x86/vmx/vmx.h"
 
-enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
+enum fault_class {
+	BENIGN,
+	CONTRIBUTORY,
+	PAGE_FAULT,
+	DOUBLE_FAULT
+};
 
 /* SDM 3A table 6-5 */
 static enum fault_class class_of(unsigned vector)
@@ -86,7 +91,7 @@ void vmx_requeue_vectoring(struct vcpu *vcpu)
 			vmread(GUEST_INTERRUPTIBILITY) & ~INTERRUPTIBILITY_NMI);
 }
 
-static void write_queued(struct vmx_vcpu *v)
+static __noinline void write_queued(struct vmx_vcpu *v)
 {
 	if (v->queued_info & INTR_INFO_ERROR_CODE)
 		vmwrite(ENTRY_EXCEPTION_ERROR_CODE, v->queued_error);
@@ -99,8 +104,7 @@ static void write_queued(struct vmx_vcpu *v)
 static bool interrupts_open(void)
 {
 	return (vmread(GUEST_RFLAGS) & RFLAGS_IF) &&
-	       !(vmread(GUEST_INTERRUPTIBILITY) &
-		 (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+	       !(vmread(GUEST_INTERRUPTIBILITY) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
 static bool nmi_open(void)
@@ -120,13 +124,10 @@ void vmx_update_interrupt_status(struct vcpu *vcpu)
 }
 
 /* Level-triggered vectors must exit at EOI, so that the IOAPIC hears of it. */
-static void update_eoi_exits(struct vcpu *vcpu)
+static __noinline void update_eoi_exits(struct vcpu *vcpu, u32 generation)
 {
-	u32 generation = __atomic_load_n(&vcpu->vm->arch.ioapic.generation, __ATOMIC_ACQUIRE);
 	u64 bitmap[4];
 
-	if (likely(generation == vcpu->arch.vmx.ioapic_generation))
-		return;
 	vcpu->arch.vmx.ioapic_generation = generation;
 	lapic_eoi_exit_bitmap(vcpu->vm, bitmap);
 	for (unsigned i = 0; i < ARRAY_SIZE(bitmap); i++)
@@ -135,13 +136,16 @@ static void update_eoi_exits(struct vcpu *vcpu)
 
 static void prepare_virtual_delivery(struct vcpu *vcpu)
 {
-	update_eoi_exits(vcpu);
+	u32 generation = __atomic_load_n(&vcpu->vm->arch.ioapic.generation, __ATOMIC_ACQUIRE);
+
+	if (unlikely(generation != vcpu->arch.vmx.ioapic_generation))
+		update_eoi_exits(vcpu, generation);
 	if (unlikely(lapic_sync_pir(&vcpu->arch.lapic)))
 		vmx_update_interrupt_status(vcpu);
 }
 
 /* Without virtual-interrupt delivery: inject one, and come back for the next through the window. */
-static void prepare_interrupt(struct vcpu *vcpu)
+static __noinline void prepare_interrupt(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->arch.vmx;
 	int vector;
@@ -157,7 +161,7 @@ static void prepare_interrupt(struct vcpu *vcpu)
 			      vector >= 0 ? 0 : PROC_INTERRUPT_WINDOW);
 }
 
-static void prepare_nmi(struct vcpu *vcpu)
+static __noinline void prepare_nmi(struct vcpu *vcpu)
 {
 	bool inject = !(vcpu->arch.vmx.queued_info & INTR_INFO_VALID) && nmi_open();
 
@@ -168,6 +172,7 @@ static void prepare_nmi(struct vcpu *vcpu)
 	vmx_set_proc_controls(vcpu, inject ? 0 : PROC_NMI_WINDOW, inject ? PROC_NMI_WINDOW : 0);
 }
 
+/* On the path of every exit: what is rarely needed is out of line, so that little has to be saved. */
 void vmx_prepare_events(struct vcpu *vcpu)
 {
 	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI))
@@ -176,6 +181,6 @@ void vmx_prepare_events(struct vcpu *vcpu)
 		prepare_virtual_delivery(vcpu);
 	else
 		prepare_interrupt(vcpu);
-	if (vcpu->arch.vmx.queued_info & INTR_INFO_VALID)
+	if (unlikely(vcpu->arch.vmx.queued_info & INTR_INFO_VALID))
 		write_queued(&vcpu->arch.vmx);
 }
