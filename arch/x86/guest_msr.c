@@ -193,12 +193,18 @@ bool guest_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 	return exists(vcpu, row) && row->write(vcpu, row, msr, value);
 }
 
-bool guest_msr_passthrough(u32 msr, bool write)
+size_t guest_msr_passthrough(u32 *msrs, size_t max)
 {
-	const struct msr_row *row = find(msr);
+	size_t n = 0;
 
-	(void)write; /* what may be read without an exit may be written, so far */
-	return row && (row->flags & MSR_PASSTHROUGH);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!(rows[i].flags & MSR_PASSTHROUGH))
+			continue;
+		for (u32 msr = rows[i].first; msr <= rows[i].last; msr++, n++)
+			if (n < max)
+				msrs[n] = msr;
+	}
+	return n;
 }
 
 static void reset_row(struct vcpu *vcpu, const struct msr_row *row)

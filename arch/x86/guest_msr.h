@@ -17,11 +17,13 @@
 bool guest_msr_read(struct vcpu *vcpu, u32 msr, u64 *value);
 bool guest_msr_write(struct vcpu *vcpu, u32 msr, u64 value);
 
+#define MSR_LIST_MAX 64
 /*
- * May the guest access it without an exit? True only for MSRs whose value hardware or the world
- * switch of the vendor code keeps, and that follow no rule beyond what the CPU checks itself.
+ * The MSRs that guests may read and write without an exit, in ascending order, up to max of them;
+ * returns how many there are. Hardware or the world switch of the vendor code keeps their values,
+ * and they follow no rule beyond what the CPU checks itself.
  */
-bool guest_msr_passthrough(u32 msr, bool write);
+size_t guest_msr_passthrough(u32 *msrs, size_t max);
 
 /* Power-on values (SDM 3A 9.1.1). init: those that INIT changes; the others are kept. */
 void guest_msr_reset(struct vcpu *vcpu, bool init);
@@ -38,7 +40,6 @@ u64 guest_msr_arch_capabilities(u64 host);
  * For registers by id: the MSRs that this VM has and that can be read, in ascending order, up to
  * max of them; returns how many there are. x2APIC registers are not among them: see vcpu_regs.h.
  */
-#define MSR_LIST_MAX 64
 size_t guest_msr_list(const struct vcpu *vcpu, u32 *msrs, size_t max);
 /* Name like "LSTAR", "IA32_MTRR_PHYS+3" for MSRs that some VM can list; false = there is none. */
 bool guest_msr_name(u32 msr, char *buf, size_t len);

@@ -31,20 +31,20 @@ static void msr_pass(u8 *bitmap, u32 msr, bool write)
 		base += MSR_BITMAP_READ_HIGH;
 		msr -= MSR_HIGH_FIRST;
 	}
+	/* The page has no bits for others: they exit. */
+	if (msr >= MSR_RANGE)
+		return;
 	base[msr / 8] &= (u8)~BIT(msr % 8);
 }
 
 static void pass_switched_msrs(u8 *bitmap)
 {
-	for (u32 i = 0; i < MSR_RANGE; i++) {
-		const u32 msrs[] = { i, MSR_HIGH_FIRST + i };
+	u32 msrs[MSR_LIST_MAX];
+	size_t n = guest_msr_passthrough(msrs, ARRAY_SIZE(msrs));
 
-		for (unsigned k = 0; k < ARRAY_SIZE(msrs); k++) {
-			if (guest_msr_passthrough(msrs[k], false))
-				msr_pass(bitmap, msrs[k], false);
-			if (guest_msr_passthrough(msrs[k], true))
-				msr_pass(bitmap, msrs[k], true);
-		}
+	for (size_t i = 0; i < MIN(n, ARRAY_SIZE(msrs)); i++) {
+		msr_pass(bitmap, msrs[i], false);
+		msr_pass(bitmap, msrs[i], true);
 	}
 }
 
@@ -57,8 +57,8 @@ static void pass_x2apic_msrs(u8 *bitmap)
 	static const struct {
 		u8 first, last;
 	} readable[] = {
-		{ 0x02, 0x03 }, { 0x08, 0x08 }, { 0x0a, 0x0a }, { 0x0d, 0x0d }, { 0x0f, 0x28 },
-		{ 0x32, 0x38 }, { 0x3e, 0x3e },
+		{ 0x02, 0x03 }, { 0x08, 0x08 }, { 0x0a, 0x0a }, { 0x0d, 0x0d },
+		{ 0x0f, 0x28 }, { 0x32, 0x38 }, { 0x3e, 0x3e },
 	};
 	static const u8 writable[] = { 0x08, 0x0b, 0x3f }; /* TPR, EOI, SELF_IPI */
 
@@ -104,11 +104,11 @@ static u64 tss_base(u64 gdt, u16 tr)
 	return (u64)high << 32 | low;
 }
 
-#define READ_SELECTOR(reg)                                                                         \
-	({                                                                                         \
-		u16 sel_;                                                                          \
-		__asm__("mov %%" #reg ", %0" : "=r"(sel_));                                        \
-		sel_;                                                                              \
+#define READ_SELECTOR(reg)                                  \
+	({                                                  \
+		u16 sel_;                                   \
+		__asm__("mov %%" #reg ", %0" : "=r"(sel_)); \
+		sel_;                                       \
 	})
 
 static void write_host_segments(void)
@@ -149,7 +149,7 @@ void vmx_write_host_state(void)
 
 /* Guests own these bits: changing them needs no exit (SDM 3C 25.3). */
 #define CR0_GUEST_OWNED (CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM)
-#define CR4_GUEST_OWNED                                                                            \
+#define CR4_GUEST_OWNED \
 	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 /*
@@ -206,11 +206,10 @@ static void write_processor_controls(struct vcpu *vcpu)
 					PIN_PREEMPTION_TIMER));
 	vmwrite(PROC_BASED_CONTROLS, vcpu->arch.vmx.proc_controls);
 	vmwrite(PROC_BASED_CONTROLS2, vmx_caps_adjust(&vmx_caps, CTL_PROC2, wanted_proc2()));
-	vmwrite(EXIT_CONTROLS,
-		vmx_caps_adjust(&vmx_caps, CTL_EXIT,
-				EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT |
-					EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER |
-					EXIT_LOAD_EFER));
+	vmwrite(EXIT_CONTROLS, vmx_caps_adjust(&vmx_caps, CTL_EXIT,
+					       EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT |
+						       EXIT_SAVE_PAT | EXIT_LOAD_PAT |
+						       EXIT_SAVE_EFER | EXIT_LOAD_EFER));
 	vmwrite(ENTRY_CONTROLS,
 		vmx_caps_adjust(&vmx_caps, CTL_ENTRY,
 				ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER));
