@@ -4,8 +4,11 @@
 
 #include "core/arch.h"
 #include "core/epoch.h"
+#include "core/log.h"
 #include "core/timer.h"
 #include "core/work.h"
+
+#define NS_PER_US 1000
 
 struct run_queue {
 	struct vcpu *head, **tail;
@@ -59,6 +62,10 @@ static void run(struct run_queue *q, struct vcpu *vcpu)
 
 	if (vcpu->state != VCPU_RUNNABLE && vcpu->state != VCPU_HALTED)
 		return;
+	if (unlikely(!vcpu->run_tsc))
+		log_debug("VM %s: vCPU %u first runs %llu us after the hand-over",
+			  vcpu->vm->config->name, vcpu->id,
+			  (unsigned long long)(clock_ns() / NS_PER_US));
 	q->running = vcpu;
 	stop = arch_vcpu_run(vcpu, start + clock_ns_to_tsc(SCHED_SLICE_NS));
 	q->running = NULL;

@@ -136,6 +136,23 @@ static bool read_config(void)
 	return config_errors.count == 0;
 }
 
+/* Guests' memory is not Firn's, page tables follow the size of the machine: tests/bench. */
+static void log_memory(void)
+{
+	struct pmem_stats st;
+	u64 own;
+
+	pmem_get_stats(&st);
+	own = handover.image_size + st.used[PMEM_HEAP] + st.used[PMEM_CPU] + st.used[PMEM_VMX];
+	log_debug("memory: Firn has %llu KiB: image %llu, heap %llu, CPUs %llu, VMX %llu; page "
+		  "tables %llu",
+		  (unsigned long long)(own / KiB), (unsigned long long)(handover.image_size / KiB),
+		  (unsigned long long)(st.used[PMEM_HEAP] / KiB),
+		  (unsigned long long)(st.used[PMEM_CPU] / KiB),
+		  (unsigned long long)(st.used[PMEM_VMX] / KiB),
+		  (unsigned long long)(st.used[PMEM_PAGE_TABLE] / KiB));
+}
+
 /* Second half, on the boot CPU's own stack with guard pages. */
 static void run(void)
 {
@@ -152,6 +169,7 @@ static void run(void)
 		machine_start_vms(&config);
 	else if (configured)
 		log_error("no VM can be started: the boot CPU has no virtualization");
+	log_memory();
 	cpu_loop();
 }
 
