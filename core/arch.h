@@ -3,6 +3,8 @@
 #ifndef FIRN_CORE_ARCH_H
 #define FIRN_CORE_ARCH_H
 
+#include <arch_cpu.h> /* cpu_index(): index of the running CPU, 0..nr_cpus()-1; 0 is the boot CPU */
+
 #include "core/types.h"
 
 #define MAX_CPUS 256
@@ -11,8 +13,6 @@
 void *phys_to_virt(u64 pa);
 u64 virt_to_phys(const void *va); /* direct map addresses only */
 
-/* Index of the running CPU, 0..nr_cpus()-1; 0 is the boot CPU. */
-unsigned cpu_index(void);
 unsigned nr_cpus(void); /* CPUs online */
 
 /* Makes a CPU leave its guest or its idle wait soon. Never lost; own CPU allowed. */

@@ -24,13 +24,13 @@ typedef int64_t s64;
 #define PAGE_SIZE  4096ull
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-#define BIT(n)		  (1ull << (n))
-#define ARRAY_SIZE(a)	  (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	  (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
-#define ALIGN_DOWN(x, a)  ((x) & ~((__typeof__(x))(a)-1))
-#define IS_ALIGNED(x, a)  (((x) & ((__typeof__(x))(a)-1)) == 0)
-#define MIN(a, b)	  ((a) < (b) ? (a) : (b))
-#define MAX(a, b)	  ((a) > (b) ? (a) : (b))
+#define BIT(n)		   (1ull << (n))
+#define ARRAY_SIZE(a)	   (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)	   (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a)   ((x) & ~((__typeof__(x))(a)-1))
+#define IS_ALIGNED(x, a)   (((x) & ((__typeof__(x))(a)-1)) == 0)
+#define MIN(a, b)	   ((a) < (b) ? (a) : (b))
+#define MAX(a, b)	   ((a) > (b) ? (a) : (b))
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -39,14 +39,14 @@ typedef int64_t s64;
 #undef __packed
 #undef __aligned
 #undef __noinline
-#define __packed	__attribute__((packed))
-#define __aligned(n)	__attribute__((aligned(n)))
-#define __noreturn	__attribute__((noreturn))
-#define __cold		__attribute__((cold))
-#define __noinline	__attribute__((noinline))
-#define __printf(f, a)	__attribute__((format(printf, f, a)))
-#define __must_check	__attribute__((warn_unused_result))
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
+#define __packed       __attribute__((packed))
+#define __aligned(n)   __attribute__((aligned(n)))
+#define __noreturn     __attribute__((noreturn))
+#define __cold	       __attribute__((cold))
+#define __noinline     __attribute__((noinline))
+#define __printf(f, a) __attribute__((format(printf, f, a)))
+#define __must_check   __attribute__((warn_unused_result))
+#define likely(x)      __builtin_expect(!!(x), 1)
+#define unlikely(x)    __builtin_expect(!!(x), 0)
 
 #endif

@@ -14,10 +14,8 @@ struct cpu cpus[MAX_CPUS];
 /* Until paging_init() has stacks with guard pages. */
 static char boot_ist[IST_STACKS][BOOT_IST_SIZE] __aligned(16);
 
-unsigned cpu_index(void)
-{
-	return this_cpu()->index;
-}
+_Static_assert(offsetof(struct cpu, self) == 0 && offsetof(struct cpu, index) == CPU_INDEX_OFFSET,
+	       "where this_cpu() and cpu_index() look");
 
 void cpu_load_tables(struct cpu *cpu)
 {

@@ -123,6 +123,16 @@ static inline bool lapic_sync_pir(struct lapic *lapic)
 		return false;
 	return lapic_merge_pir(lapic);
 }
+/* Is no vector requested? */
+static inline bool lapic_irr_empty(const struct lapic *lapic)
+{
+	u32 any = 0;
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 8; i++)
+		any |= *(const u32 *)(lapic->page + APIC_IRR + 16 * i);
+	return !any;
+}
 /* Highest vector in IRR that PPR lets through, or -1. */
 int lapic_pending(struct lapic *lapic);
 /* Highest vector in IRR / ISR regardless of priority, or -1 (for RVI and SVI). */

@@ -144,14 +144,11 @@ static void prepare_virtual_delivery(struct vcpu *vcpu)
 		vmx_update_interrupt_status(vcpu);
 }
 
-/* Without virtual-interrupt delivery: inject one, and come back for the next through the window. */
-static __noinline void prepare_interrupt(struct vcpu *vcpu)
+static __noinline void inject_pending(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->arch.vmx;
-	int vector;
+	int vector = lapic_pending(&vcpu->arch.lapic);
 
-	lapic_sync_pir(&vcpu->arch.lapic);
-	vector = lapic_pending(&vcpu->arch.lapic);
 	if (vector >= 0 && !(v->queued_info & INTR_INFO_VALID) && interrupts_open()) {
 		lapic_accept(&vcpu->arch.lapic, (u8)vector);
 		queue(vcpu, (u32)vector | INTR_TYPE_EXTERNAL, 0);
@@ -159,6 +156,15 @@ static __noinline void prepare_interrupt(struct vcpu *vcpu)
 	}
 	vmx_set_proc_controls(vcpu, vector >= 0 ? PROC_INTERRUPT_WINDOW : 0,
 			      vector >= 0 ? 0 : PROC_INTERRUPT_WINDOW);
+}
+
+/* Without virtual-interrupt delivery: inject one, and come back for the next through the window. */
+static void prepare_interrupt(struct vcpu *vcpu)
+{
+	lapic_sync_pir(&vcpu->arch.lapic);
+	if (unlikely(!lapic_irr_empty(&vcpu->arch.lapic) ||
+		     (vcpu->arch.vmx.proc_controls & PROC_INTERRUPT_WINDOW)))
+		inject_pending(vcpu);
 }
 
 static __noinline void prepare_nmi(struct vcpu *vcpu)
