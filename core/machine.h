@@ -8,7 +8,10 @@
 /* Makes and starts the VMs of the configuration; what fails is logged and the rest goes on. */
 void machine_start_vms(const struct firn_config *config);
 
-enum machine_end { MACHINE_POWER_OFF, MACHINE_REBOOT };
+enum machine_end {
+	MACHINE_POWER_OFF,
+	MACHINE_REBOOT
+};
 /* Stops every VM, then every CPU leaves virtualization, then the machine ends. Returns at once. */
 void machine_shutdown(enum machine_end end);
 

@@ -56,7 +56,11 @@ void vcpu_service(struct vcpu *vcpu);
 /*
  * Provided by arch/. On the vCPU's CPU, outside of the guest.
  */
-enum vcpu_stop { VCPU_STOP_PREEMPTED, VCPU_STOP_HALTED, VCPU_STOP_EVENT };
+enum vcpu_stop {
+	VCPU_STOP_PREEMPTED,
+	VCPU_STOP_HALTED,
+	VCPU_STOP_EVENT
+};
 /* Runs the guest until it halts, its slice ends (TSC), work is posted, or an event wants it out. */
 enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end);
 /* Would HLT end now? */
@@ -73,6 +77,6 @@ enum firn_err arch_vcpu_create(struct vcpu *vcpu);
 void arch_vcpu_destroy(struct vcpu *vcpu); /* also after a failed create */
 enum firn_err arch_vm_create(struct vm *vm);
 void arch_vm_destroy(struct vm *vm); /* also after a failed create */
-void arch_vm_reset(struct vm *vm); /* VM-wide state, before its vCPUs start */
+void arch_vm_reset(struct vm *vm);   /* VM-wide state, before its vCPUs start */
 
 #endif

@@ -26,13 +26,19 @@ enum vm_state {
 extern const char *const vm_state_name[VM_STATES];
 
 /* Ways out of VM_RUNNING, by rising priority: a later request never weakens an earlier one. */
-enum vm_transition { VM_NO_TRANSITION, VM_PAUSE, VM_RESET, VM_STOP, VM_CRASH };
+enum vm_transition {
+	VM_NO_TRANSITION,
+	VM_PAUSE,
+	VM_RESET,
+	VM_STOP,
+	VM_CRASH
+};
 
 struct vm {
 	unsigned id; /* index in the table of VMs */
 	const struct vm_config *config;
-	u32 state;	/* enum vm_state; written on the boot CPU */
-	u32 transition; /* enum vm_transition, atomic */
+	u32 state;	  /* enum vm_state; written on the boot CPU */
+	u32 transition;	  /* enum vm_transition, atomic */
 	u32 active_vcpus; /* atomic: vCPUs that have not stopped yet */
 	char reason[128]; /* of the last transition */
 	bool reported;	  /* the guest wrote an exit status */

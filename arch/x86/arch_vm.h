@@ -12,9 +12,9 @@ struct arch_vm {
 	struct cpuid_image cpuid;
 	u64 arch_capabilities; /* IA32_ARCH_CAPABILITIES of the guest; guest_msr_arch_capabilities() */
 	struct ioapic ioapic;
-	u64 wall_clock_gpa; /* KVM wall clock MSR, per VM */
-	s64 tsc_offset;	    /* guest TSC = host TSC + offset, before TSC_ADJUST */
-	u64 clock_base_tsc; /* host TSC at which the VM's kvmclock was 0 */
+	u64 wall_clock_gpa;   /* KVM wall clock MSR, per VM */
+	s64 tsc_offset;	      /* guest TSC = host TSC + offset, before TSC_ADJUST */
+	u64 clock_base_tsc;   /* host TSC at which the VM's kvmclock was 0 */
 	u8 *apic_access_page; /* mapped at the guest's APIC base, content not used */
 };
 

@@ -40,8 +40,8 @@
 #define CR4_PKE	       BIT(22)
 #define CR4_CET	       BIT(23)
 
-#define CR3_PCID_MASK  0xfffull
-#define CR3_NOFLUSH    BIT(63)
+#define CR3_PCID_MASK 0xfffull
+#define CR3_NOFLUSH   BIT(63)
 
 #define RFLAGS_CF   BIT(0)
 #define RFLAGS_ONE  BIT(1)
@@ -63,14 +63,30 @@
 #define RFLAGS_ID   BIT(21)
 
 enum x86_vector {
-	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5,
-	VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11,
-	VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17,
-	VECTOR_MC = 18, VECTOR_XM = 19, VECTOR_VE = 20, VECTOR_CP = 21,
+	VECTOR_DE = 0,
+	VECTOR_DB = 1,
+	VECTOR_NMI = 2,
+	VECTOR_BP = 3,
+	VECTOR_OF = 4,
+	VECTOR_BR = 5,
+	VECTOR_UD = 6,
+	VECTOR_NM = 7,
+	VECTOR_DF = 8,
+	VECTOR_TS = 10,
+	VECTOR_NP = 11,
+	VECTOR_SS = 12,
+	VECTOR_GP = 13,
+	VECTOR_PF = 14,
+	VECTOR_MF = 16,
+	VECTOR_AC = 17,
+	VECTOR_MC = 18,
+	VECTOR_XM = 19,
+	VECTOR_VE = 20,
+	VECTOR_CP = 21,
 };
 /* Vectors that push an error code. */
-#define VECTORS_WITH_ERROR_CODE                                                                    \
-	(BIT(VECTOR_DF) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) |      \
+#define VECTORS_WITH_ERROR_CODE                                                               \
+	(BIT(VECTOR_DF) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) | \
 	 BIT(VECTOR_PF) | BIT(VECTOR_AC) | BIT(VECTOR_CP))
 
 #define PFERR_PRESENT BIT(0)
@@ -82,20 +98,47 @@ enum x86_vector {
 #define PFERR_SS      BIT(6)
 
 /* Order of the general registers in instruction encodings; also the order in vCPU state. */
-enum x86_gpr { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-	       REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, NR_GPRS };
+enum x86_gpr {
+	REG_RAX,
+	REG_RCX,
+	REG_RDX,
+	REG_RBX,
+	REG_RSP,
+	REG_RBP,
+	REG_RSI,
+	REG_RDI,
+	REG_R8,
+	REG_R9,
+	REG_R10,
+	REG_R11,
+	REG_R12,
+	REG_R13,
+	REG_R14,
+	REG_R15,
+	NR_GPRS
+};
 
-enum x86_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, NR_SEGS };
+enum x86_segment {
+	SEG_ES,
+	SEG_CS,
+	SEG_SS,
+	SEG_DS,
+	SEG_FS,
+	SEG_GS,
+	SEG_LDTR,
+	SEG_TR,
+	NR_SEGS
+};
 
 /* Access rights in the VMX layout (SDM 3C 24.4.1): descriptor bits 55:40 plus "unusable". */
-#define SEG_AR_TYPE	0xfull
-#define SEG_AR_S	BIT(4)
+#define SEG_AR_TYPE	 0xfull
+#define SEG_AR_S	 BIT(4)
 #define SEG_AR_DPL_SHIFT 5
-#define SEG_AR_P	BIT(7)
-#define SEG_AR_L	BIT(13)
-#define SEG_AR_DB	BIT(14)
-#define SEG_AR_G	BIT(15)
-#define SEG_AR_UNUSABLE BIT(16)
+#define SEG_AR_P	 BIT(7)
+#define SEG_AR_L	 BIT(13)
+#define SEG_AR_DB	 BIT(14)
+#define SEG_AR_G	 BIT(15)
+#define SEG_AR_UNUSABLE	 BIT(16)
 #define SEG_SELECTOR_RPL 3u
 
 struct x86_seg {

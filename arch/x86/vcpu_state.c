@@ -16,7 +16,7 @@
 /* The vCPU whose state is in each CPU; only that CPU looks. */
 static struct vcpu *resident[MAX_CPUS];
 
-static u64 host_xcr0; /* everything the CPU can save */
+static u64 host_xcr0;  /* everything the CPU can save */
 static u64 xsave_size; /* whole pages */
 static bool has_rdtscp;
 
@@ -181,8 +181,9 @@ static void reset_fpu(struct vcpu *vcpu)
 static void reset_registers(struct vcpu *vcpu)
 {
 	struct arch_vcpu *a = &vcpu->arch;
-	static const enum vreg zero[] = { VREG_RSP,	     VREG_CR3,		VREG_CR4,
-					  VREG_EFER,	     VREG_SYSENTER_CS,	VREG_SYSENTER_ESP,
+	static const enum vreg zero[] = { VREG_RSP,	     VREG_CR3,
+					  VREG_CR4,	     VREG_EFER,
+					  VREG_SYSENTER_CS,  VREG_SYSENTER_ESP,
 					  VREG_SYSENTER_EIP, VREG_INTERRUPTIBILITY };
 	u32 signature[4];
 

@@ -66,7 +66,8 @@ static void expect_hole(u64 gpa)
 static void largest_pages_that_fit(void **state)
 {
 	(void)state;
-	assert_int_equal(ept_map(root, 0, 8 * GiB, 2 * GiB + 2 * MiB + PAGE_SIZE, EPT_RWX), FIRN_OK);
+	assert_int_equal(ept_map(root, 0, 8 * GiB, 2 * GiB + 2 * MiB + PAGE_SIZE, EPT_RWX),
+			 FIRN_OK);
 	expect_page(0, 8 * GiB, GiB, EPT_RWX);
 	expect_page(GiB, 9 * GiB, GiB, EPT_RWX);
 	expect_page(2 * GiB, 10 * GiB, 2 * MiB, EPT_RWX);
@@ -133,9 +134,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(largest_pages_that_fit), TEST(misaligned_backing_means_small_pages),
-		TEST(without_gigabyte_pages), TEST(unmap_leaves_the_rest),
-		TEST(top_of_the_address_space), TEST(out_of_memory),
+		TEST(largest_pages_that_fit),
+		TEST(misaligned_backing_means_small_pages),
+		TEST(without_gigabyte_pages),
+		TEST(unmap_leaves_the_rest),
+		TEST(top_of_the_address_space),
+		TEST(out_of_memory),
 		TEST(pointer_value),
 	};
 

@@ -22,8 +22,8 @@ static struct model_cpu {
 	bool has_vmx, vmxon_fails, in_vmx, trace_enabled;
 	bool no_feature_control, feature_control_stuck;
 	u64 feature_control, cr0, cr4;
-	u32 missing_msr;      /* RDMSR of it faults */
-	u64 basic;	      /* IA32_VMX_BASIC */
+	u32 missing_msr;	/* RDMSR of it faults */
+	u64 basic;		/* IA32_VMX_BASIC */
 	u64 current, active[8]; /* VMCS physical addresses */
 	unsigned nr_active, vmclears, vmxoffs;
 } model[TEST_CPUS];
@@ -430,11 +430,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(on_and_off),	     TEST(off_without_on),
-		TEST(each_step_fails),	     TEST(one_cpu_without),
-		TEST(cpus_must_be_alike),    TEST(trace_is_stopped),
-		TEST(load_and_clear_in_any_order), TEST(moves_only_after_clear),
-		TEST(off_clears_everything), TEST(names),
+		TEST(on_and_off),
+		TEST(off_without_on),
+		TEST(each_step_fails),
+		TEST(one_cpu_without),
+		TEST(cpus_must_be_alike),
+		TEST(trace_is_stopped),
+		TEST(load_and_clear_in_any_order),
+		TEST(moves_only_after_clear),
+		TEST(off_clears_everything),
+		TEST(names),
 	};
 
 	return cmocka_run_group_tests(tests, add_memory, NULL);

@@ -96,7 +96,10 @@ u32 vmx_caps_adjust(const struct vmx_caps *caps, enum vmx_control ctl, u64 wante
 	return (u32)((wanted | (u32)caps->control[ctl]) & (caps->control[ctl] >> 32));
 }
 
-enum need { REQUIRED, OPTIONAL };
+enum need {
+	REQUIRED,
+	OPTIONAL
+};
 
 #define EPT_VPID NR_VMX_CONTROLS /* pseudo control: a bit of IA32_VMX_EPT_VPID_CAP */
 
@@ -154,8 +157,7 @@ static bool has_feature(const struct vmx_caps *caps, size_t i)
 }
 
 enum firn_err vmx_caps_check(const struct vmx_caps *caps,
-			     void (*missing)(void *ctx, const char *name, bool required),
-			     void *ctx)
+			     void (*missing)(void *ctx, const char *name, bool required), void *ctx)
 {
 	enum firn_err err = FIRN_OK;
 

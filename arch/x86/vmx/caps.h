@@ -5,7 +5,14 @@
 
 #include "core/err.h"
 
-enum vmx_control { CTL_PIN, CTL_PROC, CTL_PROC2, CTL_EXIT, CTL_ENTRY, NR_VMX_CONTROLS };
+enum vmx_control {
+	CTL_PIN,
+	CTL_PROC,
+	CTL_PROC2,
+	CTL_EXIT,
+	CTL_ENTRY,
+	NR_VMX_CONTROLS
+};
 
 struct vmx_caps {
 	u64 basic, misc, ept_vpid;

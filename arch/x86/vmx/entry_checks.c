@@ -65,8 +65,9 @@ static void check_apic_controls(struct check *c, u64 proc, u64 proc2)
 			"APIC-access address not page-aligned (26.2.1.1)");
 	require(c, !(proc2 & PROC2_X2APIC) || !(proc2 & PROC2_APIC_ACCESSES),
 		"virtualize x2APIC mode and virtualize APIC accesses are both 1 (26.2.1.1)");
-	require(c, !(proc2 & PROC2_VIRTUAL_INTERRUPT) ||
-			   (c->read(PIN_BASED_CONTROLS) & PIN_EXTERNAL_INTERRUPT),
+	require(c,
+		!(proc2 & PROC2_VIRTUAL_INTERRUPT) ||
+			(c->read(PIN_BASED_CONTROLS) & PIN_EXTERNAL_INTERRUPT),
 		"virtual-interrupt delivery without external-interrupt exiting (26.2.1.1)");
 }
 
@@ -76,12 +77,14 @@ static void check_execution_controls(struct check *c)
 	u64 proc2 = proc & PROC_SECONDARY ? c->read(PROC_BASED_CONTROLS2) : 0;
 
 	require(c, controls_ok(pin, CTL_PIN), "pin-based controls: reserved bits (26.2.1.1)");
-	require(c, controls_ok(proc, CTL_PROC), "processor-based controls: reserved bits (26.2.1.1)");
+	require(c, controls_ok(proc, CTL_PROC),
+		"processor-based controls: reserved bits (26.2.1.1)");
 	require(c, !proc2 || controls_ok(proc2, CTL_PROC2),
 		"secondary processor-based controls: reserved bits (26.2.1.1)");
 	require(c, c->read(CR3_TARGET_COUNT) <= 4, "CR3-target count above 4 (26.2.1.1)");
-	require(c, !(proc & PROC_IO_BITMAPS) || (page_aligned(c->read(IO_BITMAP_A)) &&
-						 page_aligned(c->read(IO_BITMAP_B))),
+	require(c,
+		!(proc & PROC_IO_BITMAPS) ||
+			(page_aligned(c->read(IO_BITMAP_A)) && page_aligned(c->read(IO_BITMAP_B))),
 		"I/O bitmap address not page-aligned (26.2.1.1)");
 	require(c, !(proc & PROC_MSR_BITMAPS) || page_aligned(c->read(MSR_BITMAP)),
 		"MSR bitmap address not page-aligned (26.2.1.1)");
@@ -93,7 +96,8 @@ static void check_execution_controls(struct check *c)
 	require(c, !(proc2 & PROC2_UNRESTRICTED) || (proc2 & PROC2_EPT),
 		"unrestricted guest without EPT (26.2.1.1)");
 	if (proc2 & PROC2_EPT)
-		require(c, (c->read(EPT_POINTER) & 0x7) == 6 && ((c->read(EPT_POINTER) >> 3) & 7) == 3,
+		require(c,
+			(c->read(EPT_POINTER) & 0x7) == 6 && ((c->read(EPT_POINTER) >> 3) & 7) == 3,
 			"EPT pointer: memory type or walk length (26.2.1.1)");
 	check_apic_controls(c, proc, proc2);
 }
@@ -114,8 +118,9 @@ static void check_injection(struct check *c)
 		"event injection: NMI with a vector other than 2 (26.2.1.3)");
 	require(c, type != INTR_TYPE_HW_EXCEPTION || vector < 32,
 		"event injection: exception vector above 31 (26.2.1.3)");
-	require(c, (vmx_caps.basic & VMX_BASIC_ANY_ERROR_CODE) ||
-			   wants_error == !!(info & INTR_INFO_ERROR_CODE),
+	require(c,
+		(vmx_caps.basic & VMX_BASIC_ANY_ERROR_CODE) ||
+			wants_error == !!(info & INTR_INFO_ERROR_CODE),
 		"event injection: error code does not fit the vector (26.2.1.3)");
 	require(c, !(info & 0x7ffff000u & ~(u32)INTR_INFO_VALID),
 		"event injection: reserved bits 30:12 (26.2.1.3)");
@@ -145,13 +150,17 @@ unsigned vmx_check_host_state(vmcs_source read, void (*report)(void *ctx, const 
 						     HOST_SS_SELECTOR, HOST_DS_SELECTOR,
 						     HOST_FS_SELECTOR, HOST_GS_SELECTOR,
 						     HOST_TR_SELECTOR };
-	static const enum vmcs_field bases[] = { HOST_FS_BASE,	 HOST_GS_BASE,	 HOST_TR_BASE,
-						 HOST_GDTR_BASE, HOST_IDTR_BASE, HOST_RIP,
+	static const enum vmcs_field bases[] = { HOST_FS_BASE,	    HOST_GS_BASE,     HOST_TR_BASE,
+						 HOST_GDTR_BASE,    HOST_IDTR_BASE,   HOST_RIP,
 						 HOST_SYSENTER_ESP, HOST_SYSENTER_EIP };
 
-	require(&c, !(~read(HOST_CR0) & vmx_caps.cr0_fixed0) && !(read(HOST_CR0) & ~vmx_caps.cr0_fixed1),
+	require(&c,
+		!(~read(HOST_CR0) & vmx_caps.cr0_fixed0) &&
+			!(read(HOST_CR0) & ~vmx_caps.cr0_fixed1),
 		"host CR0 violates IA32_VMX_CR0_FIXED (26.2.2)");
-	require(&c, !(~read(HOST_CR4) & vmx_caps.cr4_fixed0) && !(read(HOST_CR4) & ~vmx_caps.cr4_fixed1),
+	require(&c,
+		!(~read(HOST_CR4) & vmx_caps.cr4_fixed0) &&
+			!(read(HOST_CR4) & ~vmx_caps.cr4_fixed1),
 		"host CR4 violates IA32_VMX_CR4_FIXED (26.2.2)");
 	require(&c, !(read(HOST_CR4) & CR4_CET) || (read(HOST_CR0) & CR0_WP),
 		"host CR4.CET without CR0.WP (26.2.2)");
@@ -258,9 +267,11 @@ static void check_guest_segments(struct check *c)
 		"guest TR is not a busy TSS (26.3.1.2)");
 	require(c, !(tr & SEG_AR_S) && (tr & SEG_AR_P) && !(tr & SEG_AR_UNUSABLE),
 		"guest TR: S, P or unusable (26.3.1.2)");
-	require(c, !(seg_field(c, GUEST_ES_SELECTOR, SEG_TR) & 4), "guest TR in the LDT (26.3.1.2)");
-	require(c, !seg_usable(c, SEG_LDTR) ||
-			   (seg_field(c, GUEST_ES_ACCESS_RIGHTS, SEG_LDTR) & 0x1f) == 2,
+	require(c, !(seg_field(c, GUEST_ES_SELECTOR, SEG_TR) & 4),
+		"guest TR in the LDT (26.3.1.2)");
+	require(c,
+		!seg_usable(c, SEG_LDTR) ||
+			(seg_field(c, GUEST_ES_ACCESS_RIGHTS, SEG_LDTR) & 0x1f) == 2,
 		"guest LDTR type (26.3.1.2)");
 }
 
@@ -271,11 +282,14 @@ static void check_guest_rip_and_flags(struct check *c)
 	bool long_code = (c->read(ENTRY_CONTROLS) & ENTRY_IA32E) && (cs & SEG_AR_L);
 	u64 info = c->read(ENTRY_INTERRUPTION_INFO);
 
-	require(c, long_code || !(rip >> 32), "guest RIP above 4 GiB outside 64-bit mode (26.3.1.4)");
+	require(c, long_code || !(rip >> 32),
+		"guest RIP above 4 GiB outside 64-bit mode (26.3.1.4)");
 	require(c, canonical(rip), "guest RIP not canonical (26.3.1.4)");
-	require(c, (rflags & RFLAGS_ONE) && !(rflags & ~0x3f7fd7ull), "guest RFLAGS reserved bits (26.3.1.4)");
-	require(c, !(info & INTR_INFO_VALID) || (info & INTR_INFO_TYPE) != INTR_TYPE_EXTERNAL ||
-			   (rflags & RFLAGS_IF),
+	require(c, (rflags & RFLAGS_ONE) && !(rflags & ~0x3f7fd7ull),
+		"guest RFLAGS reserved bits (26.3.1.4)");
+	require(c,
+		!(info & INTR_INFO_VALID) || (info & INTR_INFO_TYPE) != INTR_TYPE_EXTERNAL ||
+			(rflags & RFLAGS_IF),
 		"external interrupt injected with RFLAGS.IF = 0 (26.3.1.4)");
 	require(c, canonical(c->read(GUEST_GDTR_BASE)) && canonical(c->read(GUEST_IDTR_BASE)),
 		"guest descriptor table base not canonical (26.3.1.3)");

@@ -16,7 +16,12 @@
 #define CR_ACCESS(q)	 (((q) >> 4) & 3)
 #define CR_GPR(q)	 (((q) >> 8) & 0xf)
 #define CR_LMSW_VALUE(q) ((u16)((q) >> 16))
-enum { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
+enum {
+	CR_MOV_TO,
+	CR_MOV_FROM,
+	CR_CLTS,
+	CR_LMSW
+};
 
 /* Exit qualification of I/O instructions, SDM 3C table 27-5 */
 #define IO_WIDTH(q) ((unsigned)((q)&7) + 1)
@@ -79,7 +84,7 @@ static void reflect_exception(struct vcpu *vcpu, u32 info)
 		complete_debug_exception();
 	if ((info & INTR_INFO_TYPE) == INTR_TYPE_HW_EXCEPTION) {
 		vmx_inject(vcpu, info & INTR_INFO_VECTOR,
-			    info & INTR_INFO_ERROR_CODE ? vmread(EXIT_INTERRUPTION_ERROR_CODE) : 0);
+			   info & INTR_INFO_ERROR_CODE ? vmread(EXIT_INTERRUPTION_ERROR_CODE) : 0);
 		return;
 	}
 	v->queued_info = info & ~INTR_INFO_NMI_UNBLOCKED;
@@ -299,8 +304,9 @@ static void exit_eoi(struct vcpu *vcpu)
 
 #define EXIT_NAME(reason, name, handler) [reason] = name,
 static const char *const exit_names[] = { VMX_EXITS(EXIT_NAME) };
-_Static_assert(ARRAY_SIZE(exit_names) <= ARRAY_SIZE(((struct arch_vcpu *)0)->exits),
-	       "a counter for every exit");
+_Static_assert(ARRAY_SIZE(exit_names) <= ARRAY_SIZE(((struct arch_vcpu *)0)->exits), "a counter "
+										     "for every "
+										     "exit");
 
 const char *vmx_exit_name(unsigned reason)
 {

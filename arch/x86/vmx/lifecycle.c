@@ -12,15 +12,15 @@
 #include "core/log.h"
 #include "core/pmem.h"
 
-#define CPUID_1_ECX_VMX	    BIT(5)
-#define CPUID_7_EBX_PT	    BIT(25)
-#define MSR_IA32_RTIT_CTL   0x570
-#define RTIT_CTL_TRACE_EN   BIT(0)
-#define VMX_MISC_PT_IN_VMX  BIT(14)
-#define VMX_BASIC_SIZE(b)   (((b) >> 32) & 0x1fff)
+#define CPUID_1_ECX_VMX	   BIT(5)
+#define CPUID_7_EBX_PT	   BIT(25)
+#define MSR_IA32_RTIT_CTL  0x570
+#define RTIT_CTL_TRACE_EN  BIT(0)
+#define VMX_MISC_PT_IN_VMX BIT(14)
+#define VMX_BASIC_SIZE(b)  (((b) >> 32) & 0x1fff)
 
 static const char *const state_names[] = {
-	[VMX_OFFLINE] = "offline", [VMX_NONE] = "no VMX",   [VMX_ON] = "VMX on",
+	[VMX_OFFLINE] = "offline",   [VMX_NONE] = "no VMX", [VMX_ON] = "VMX on",
 	[VMX_DRAINING] = "draining", [VMX_OFF] = "VMX off",
 };
 
@@ -128,7 +128,10 @@ static enum firn_err enter_vmx(struct vmx_cpu *cpu)
 enum firn_err vmx_cpu_enable(struct vmx_cpu *cpu)
 {
 	static enum firn_err (*const steps[])(struct vmx_cpu *) = {
-		check_feature_control, check_capabilities, check_fixed_bits, enter_vmx,
+		check_feature_control,
+		check_capabilities,
+		check_fixed_bits,
+		enter_vmx,
 	};
 	enum firn_err err = ERR_STATE;
 

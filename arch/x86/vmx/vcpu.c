@@ -139,11 +139,11 @@ static const struct {
 	{ MSR_KERNEL_GS_BASE, offsetof(struct arch_vcpu, kernel_gs_base) },
 };
 
-#define READ_DR6()                                              \
-	({                                                      \
-		u64 dr_;                                        \
+#define READ_DR6()                                             \
+	({                                                     \
+		u64 dr_;                                       \
 		__asm__ volatile("mov %%dr6, %0" : "=r"(dr_)); \
-		dr_;                                            \
+		dr_;                                           \
 	})
 
 void vmx_save_resident(struct vcpu *vcpu)

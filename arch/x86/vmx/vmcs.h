@@ -196,8 +196,8 @@ enum vmcs_field {
 #define EPT_VIOLATION_FETCH BIT(2)
 
 /* VMXON and VMCS regions start with the revision id; bit 31 = shadow VMCS. */
-#define VMX_BASIC_REVISION  0x7fffffffu
-#define VMX_BASIC_TRUE_CTLS BIT(55)
+#define VMX_BASIC_REVISION	 0x7fffffffu
+#define VMX_BASIC_TRUE_CTLS	 BIT(55)
 #define VMX_BASIC_ANY_ERROR_CODE BIT(56)
 
 #endif

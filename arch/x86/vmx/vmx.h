@@ -11,8 +11,8 @@ extern struct vmx_cpu vmx_cpus[];
 struct vmx_cpu *vmx_this_cpu(void);
 
 /* Bitmaps shared by all VMs: every port exits; MSRs exit but for those switched with the vCPU. */
-extern u8 *vmx_io_bitmap;	   /* two pages */
-extern u8 *vmx_msr_bitmap;	   /* one page: xAPIC mode */
+extern u8 *vmx_io_bitmap;	  /* two pages */
+extern u8 *vmx_msr_bitmap;	  /* one page: xAPIC mode */
 extern u8 *vmx_msr_bitmap_x2apic; /* one page: APIC registers read from the virtual-APIC page */
 enum firn_err vmx_bitmaps_init(void);
 

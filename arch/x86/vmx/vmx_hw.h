@@ -54,7 +54,10 @@ struct inv_descriptor {
 	u64 first;  /* INVEPT: EPT pointer; INVVPID: VPID */
 	u64 second; /* INVVPID: linear address */
 };
-enum inv_type { INV_SINGLE = 1, INV_ALL = 2 };
+enum inv_type {
+	INV_SINGLE = 1,
+	INV_ALL = 2
+};
 
 static inline bool invept(enum inv_type type, u64 eptp)
 {

@@ -9,15 +9,15 @@ struct vmx_vcpu {
 	void *vmcs;	/* one page */
 	int active_cpu; /* CPU on which the VMCS is active, -1 = clear */
 	bool launched;
-	bool initialised; /* control fields written since VMCLEAR of a new VMCS */
-	u64 host_rsp;	  /* value in HOST_RSP */
+	bool initialised;  /* control fields written since VMCLEAR of a new VMCS */
+	u64 host_rsp;	   /* value in HOST_RSP */
 	u32 proc_controls; /* value in PROC_BASED_CONTROLS */
 	/* Event for the next entry in the layout of the VM-entry interruption information. */
 	u32 queued_info;
 	u32 queued_error;
 	u32 queued_length;
-	u16 interrupt_status; /* value in GUEST_INTERRUPT_STATUS: RVI and SVI */
-	u32 ioapic_generation; /* that the EOI-exit bitmap was made from */
+	u16 interrupt_status;	      /* value in GUEST_INTERRUPT_STATUS: RVI and SVI */
+	u32 ioapic_generation;	      /* that the EOI-exit bitmap was made from */
 	struct vmx_vcpu *next_active; /* VMCSs active on one CPU */
 	struct vmx_vcpu **prev_active;
 };

@@ -23,7 +23,10 @@ bool vmxoff(void);
 bool vmclear(u64 vmcs_pa);
 bool vmptrld(u64 vmcs_pa);
 
-enum inv_type { INV_SINGLE = 1, INV_ALL = 2 };
+enum inv_type {
+	INV_SINGLE = 1,
+	INV_ALL = 2
+};
 bool invept(enum inv_type type, u64 eptp);
 bool invvpid(enum inv_type type, u64 vpid);
 
