@@ -101,7 +101,7 @@ static void sinks_write(const char *text, size_t len)
 	     s = __atomic_load_n(&s->next, __ATOMIC_ACQUIRE)) {
 		if (sync && s->write_sync)
 			s->write_sync(s, text, len);
-		else if (!sync && s->write)
+		else if (!sync && s->write && !s->hidden)
 			s->write(s, text, len);
 	}
 }
@@ -285,6 +285,16 @@ void log_add_sink(struct log_sink *sink)
 		replay(sink);
 		__atomic_store_n(link, sink, __ATOMIC_RELEASE);
 	}
+	log_unlock(locked);
+}
+
+void log_hide_sink(const char *name)
+{
+	bool locked = log_lock();
+
+	for (struct log_sink *s = log_state.sinks; s; s = s->next)
+		if (strcmp(s->name, name) == 0)
+			s->hidden = true;
 	log_unlock(locked);
 }
 

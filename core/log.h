@@ -43,10 +43,13 @@ struct log_sink {
 	const char *name;
 	void (*write)(struct log_sink *sink, const char *text, size_t len);
 	void (*write_sync)(struct log_sink *sink, const char *text, size_t len);
+	bool hidden; /* shows nothing but a panic; log_hide_sink() */
 	struct log_sink *next;
 };
 /* Registers a sink and replays the ring into it, so that a late console shows everything. */
 void log_add_sink(struct log_sink *sink);
+/* The configuration leaves these sinks out; text that was shown before stays. Boot CPU. */
+void log_hide_sink(const char *name);
 /* After this, log lines use write_sync only and no locks: the machine is going down. */
 void log_enter_panic(void);
 

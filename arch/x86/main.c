@@ -71,10 +71,9 @@ static void start_machine(void)
 	if (!handover.framebuffer.base && handover.source == HANDOVER_MULTIBOOT2)
 		vga_text_init();
 	platform_init(&handover);
-	if (clock_init(&handover) != FIRN_OK)
-		log_warn("clock: no timer to measure the TSC with; 1 GHz assumed");
-	if (interrupts_init() != FIRN_OK)
-		log_warn("interrupts: no IOAPIC; consoles are polled");
+	/* Both go on with less, and say so themselves. */
+	clock_init(&handover);
+	interrupts_init();
 	machine_power_init(&handover);
 	serial_init();
 	keyboard_init();
@@ -131,9 +130,18 @@ static bool read_config(void)
 	if (config_errors.count > CONFIG_MAX_ERRORS)
 		log_error("%s: %u more errors", handover.config_name,
 			  config_errors.count - CONFIG_MAX_ERRORS);
-	if (config_errors.count == 0)
-		log_set_level(config.loglevel);
 	return config_errors.count == 0;
+}
+
+static void apply_settings(void)
+{
+	log_set_level(config.loglevel);
+	if (!(config.consoles & CONSOLE_SERIAL0))
+		log_hide_sink("serial");
+	if (!(config.consoles & CONSOLE_FRAMEBUFFER)) {
+		log_hide_sink("framebuffer");
+		log_hide_sink("vga");
+	}
 }
 
 /* Guests' memory is not Firn's, page tables follow the size of the machine: tests/bench. */
@@ -162,13 +170,15 @@ static void run(void)
 
 	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
 	take_files();
-	configured = read_config();
 	cpu_loop_poll = serial_poll;
-	shell_init();
-	if (configured && virtualized)
-		machine_start_vms(&config);
-	else if (configured)
+	configured = read_config();
+	if (configured)
+		apply_settings();
+	if (configured && !virtualized)
 		log_error("no VM can be started: the boot CPU has no virtualization");
+	else if (configured && machine_has_memory(&config))
+		machine_start_vms(&config);
+	shell_init();
 	log_memory();
 	cpu_loop();
 }

@@ -169,6 +169,11 @@ enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end)
 	return vmx_run(vcpu, slice_end);
 }
 
+void virt_mask_cpuid(u32 leaf, u32 out[4])
+{
+	vmx_mask_cpuid(leaf, out);
+}
+
 const char *virt_exit_name(unsigned reason)
 {
 	return vmx_exit_name(reason);

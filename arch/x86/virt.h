@@ -71,6 +71,8 @@ void virt_update_tsc_offset(struct vcpu *vcpu);
 
 /* PAE paging without long mode: the four PDPTEs that CR3 points to were loaded (SDM 3A 4.4.1). */
 void virt_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4]);
+/* arch.spec_ctrl of this CPU's resident vCPU was written: takes effect at once. */
+void virt_spec_ctrl_changed(struct vcpu *vcpu);
 /* Indirect branch predictor barrier on the calling CPU: the guest asked for it (IA32_PRED_CMD). */
 void virt_predictor_barrier(void);
 
@@ -115,6 +117,9 @@ void virt_reset_vendor(struct vcpu *vcpu);
 bool virt_event_queued(struct vcpu *vcpu);
 /* The instruction that was executed for the guest ends with a single-step trap. */
 void virt_single_step_trap(struct vcpu *vcpu);
+
+/* Clears bits of a CPUID leaf (EAX..EDX) that guests can't use for want of a control. */
+void virt_mask_cpuid(u32 leaf, u32 out[4]);
 
 /* Why virtualization is on or not on a CPU, for people. Any CPU. */
 const char *virt_cpu_status(unsigned cpu);

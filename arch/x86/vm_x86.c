@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What core/ asks of x86 for VMs and vCPUs: puts CPUID, LAPIC, MSRs and the vendor's part together. */
 #include "arch/x86/cpu.h"
+#include "arch/x86/cpuid_bits.h"
 #include "arch/x86/guest_msr.h"
+#include "arch/x86/interrupts.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/x86.h"
 #include "core/arch.h"
 #include "core/pmem.h"
+
+#define CPUID_7_EDX_ARCH_CAPABILITIES BIT(29)
 
 static void read_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
@@ -16,10 +20,17 @@ static void read_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 	out[1] = r.ebx;
 	out[2] = r.ecx;
 	out[3] = r.edx;
+	virt_mask_cpuid(leaf, out);
 }
 
 enum firn_err arch_vm_create(struct vm *vm)
 {
+	u64 capabilities = 0;
+
+	if (cpu_features.max_leaf >= CPUID_FEATURES &&
+	    (cpuid(CPUID_FEATURES, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES))
+		rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities);
+	vm->arch.arch_capabilities = guest_msr_arch_capabilities(capabilities);
 	cpuid_image_build(&vm->arch.cpuid, read_cpuid, vm->config->cpus, clock_tsc_khz());
 	return virt_vm_create(vm);
 }

@@ -60,6 +60,20 @@ bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool requ
 	return true;
 }
 
+/* Without their control, RDTSCP, RDPID and INVPCID are #UD in guests (SDM 3C 25.3). */
+void vmx_mask_cpuid(u32 leaf, u32 out[4])
+{
+	bool rdtscp = vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_RDTSCP);
+	bool invpcid = vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_INVPCID);
+
+	if (leaf == 7 && !invpcid)
+		out[1] &= ~(u32)BIT(10);
+	if (leaf == 7 && !rdtscp)
+		out[2] &= ~(u32)BIT(22);
+	if (leaf == 0x80000001 && !rdtscp)
+		out[3] &= ~(u32)BIT(27);
+}
+
 static enum firn_err map_slots(struct vm *vm)
 {
 	enum firn_err err = FIRN_OK;

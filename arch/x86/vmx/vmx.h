@@ -73,6 +73,7 @@ void vmx_update_tsc_offset(struct vcpu *vcpu);
 void vmx_update_apic_mode(struct vcpu *vcpu);
 void vmx_flush_guest_tlb(struct vcpu *vcpu);
 enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end);
+void vmx_mask_cpuid(u32 leaf, u32 out[4]);
 const char *vmx_exit_name(unsigned reason);
 
 extern bool vmx_apicv; /* all VMs use APIC-register virtualization and virtual-interrupt delivery */
