@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""What system tests share: images, a machine whose console they read and type at, and verdicts."""
+import contextlib
+import ctypes
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+GUEST = os.path.join(ROOT, "build/guest")
+PROMPT = "firn> "
+ESCAPE = "\x1d"  # Ctrl-]: between the prompt and a guest
+# Options that only make Linux start faster under emulation.
+LINUX = "console=ttyS0 quiet nokaslr mitigations=off rodata=off cryptomgr.notests random.trust_cpu=on"
+LINUX_FILES = (f"{GUEST}/vmlinux", f"{GUEST}/initrd.gz")
+LINUX_PROMPT = r"guest:\S*# "
+ERASED = "\x7f"
+
+# How long to wait, in seconds of CPU time that the emulator used: other work on the build machine
+# slows the wall clock down, but not this.
+PATIENCE = 240
+# Against an emulator that sleeps: seconds of the wall clock.
+LAST_RESORT = 840
+SHOWN_LINES = 40
+PR_SET_PDEATHSIG = 1
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+_results = {"PASS": 0, "FAIL": 0, "SKIP": 0}
+
+
+class Failure(Exception):
+    """The machine did not do what was waited for."""
+
+
+def check(name, good, why=""):
+    """One verdict. why is a text or a function that makes it."""
+    _results["PASS" if good else "FAIL"] += 1
+    if good:
+        print(f"PASS {name}", flush=True)
+    else:
+        text = " ".join(str(why() if callable(why) else why).split())
+        print(f"FAIL {name}: {text or 'not so'}", flush=True)
+    return bool(good)
+
+
+def skip(name, reason):
+    _results["SKIP"] += 1
+    print(f"SKIP {name}: {reason}", flush=True)
+
+
+def main(*tests):
+    """Runs each test in a directory of its own. A failed one does not stop the others."""
+    only = sys.argv[1:]
+    for test in tests:
+        name = test.__name__.replace("_", "-")
+        if only and name not in only:
+            continue
+        with tempfile.TemporaryDirectory(prefix="firn-system-") as tmp:
+            os.chdir(tmp)
+            try:
+                test()
+            except Failure as e:
+                check(name, False, e)
+            finally:
+                os.chdir(ROOT)
+    sys.exit(1 if _results["FAIL"] or not _results["PASS"] else 0)
+
+
+def make_image(out, config, files=(), unchecked=False):
+    """An image from the text of a configuration. Failure if tools/mkimage refuses it."""
+    name = f"{out}.conf"
+    with open(name, "w", encoding="utf-8") as f:
+        f.write(config)
+    command = [os.path.join(ROOT, "tools/mkimage"), "-c", name, "-o", out, *(["--unchecked"] if unchecked else []), *files]
+    r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       text=True, check=False)
+    if r.returncode:
+        raise Failure(f"mkimage: {r.stdout}")
+    return out
+
+
+def end_with_parent():
+    """Run in the child: a killed test leaves no emulator behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def readable(text):
+    """A console's output as lines: no colours and carriage returns, backspaces carried out."""
+    text = re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][0-9A-B])", "", text)
+    # The prompt makes way for a line of the log. What was typed there is no complete line.
+    text = re.sub(r"\r +\r", f"{ERASED}\n", text)
+    text = text.replace("\x07", "").replace("\r", "")
+    while "\b" in text:
+        text = re.sub(r"[^\x08]?\x08", "", text, count=1)
+    return text
+
+
+class Machine:
+    """A machine in the emulator. Text that was waited for is behind self.at afterwards."""
+
+    def __init__(self, image, cpus=1, memory=512, firmware="bios", model=None):
+        command = [os.path.join(ROOT, "tools/emulate"), "--cpus", str(cpus), "--memory", str(memory),
+                   "--firmware", firmware, "--timeout", str(LAST_RESORT), *(["--model", model] if model else []), image]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        preexec_fn=end_with_parent)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.process.stdout, selectors.EVENT_READ)
+        self.raw = ""
+        self.text = ""
+        self.at = 0
+        self.status = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is Failure:
+            self.show()
+        self.end()
+
+    def end(self):
+        """As if by the power switch."""
+        self.process.terminate()
+        self.process.wait()
+        self.selector.close()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def show(self):
+        print(f"The last of {self.text.count(chr(10))} lines of the console:")
+        for line in self.text.splitlines()[-SHOWN_LINES:]:
+            print(f"| {line.rstrip(ERASED)}", flush=True)
+
+    def read(self, seconds=0.2):
+        """Takes what the console says now. False = it is closed."""
+        if not self.selector.select(seconds):
+            return True
+        data = os.read(self.process.stdout.fileno(), 65536)
+        self.raw += data.decode(errors="replace")
+        self.text = readable(self.raw)
+        return bool(data)
+
+    def emulator_seconds(self):
+        """CPU time that the emulator has used so far."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+                child = f.read().split()[0]
+            with open(f"/proc/{child}/stat", encoding="ascii") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        return 0.0
+
+    def expect(self, *patterns, patience=PATIENCE):
+        """Waits for the first of the patterns behind self.at; returns its match."""
+        begin = self.emulator_seconds()
+        while True:
+            found = [m for m in (re.compile(p, re.M).search(self.text, self.at) for p in patterns) if m]
+            if found:
+                match = min(found, key=lambda m: m.start())
+                self.at = match.end()
+                return match
+            wanted = " or ".join(repr(p) for p in patterns)
+            if not self.read():
+                raise Failure(f"the machine ended (status {self.process.wait()}) instead of {wanted}")
+            if self.emulator_seconds() - begin > patience:
+                raise Failure(f"no {wanted} in {patience} s")
+
+    def type(self, text):
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+        except BrokenPipeError as e:
+            raise Failure("the machine ended while something was typed") from e
+
+    def to_prompt(self):
+        """From a guest to firn>. The last VM's end leads there by itself."""
+        self.type(ESCAPE)
+        self.expect(rf"^{PROMPT}\Z")
+
+    def to_guest(self, vm):
+        """From firn> to a guest's console."""
+        self.type(f"console {vm}\r")
+        self.expect(rf"-- console of VM {vm}, .*\n")
+
+    def command(self, line, patience=PATIENCE):
+        """Types a line at firn> and returns the answer, without lines of the log."""
+        self.type(line + "\r")
+        self.expect(rf"{re.escape(line)}\n", patience=patience)
+        begin = self.at
+        end = self.expect(rf"^{PROMPT}", patience=patience)
+        lines = self.text[begin:end.start()].splitlines()
+        return "\n".join(l for l in lines if not re.match(r"\[ *\d+\.\d{3}\] ", l))
+
+    def wait_stopped(self, patience=PATIENCE):
+        """At firn>: until no VM runs any more. Returns the last answer of vms."""
+        begin = self.emulator_seconds()
+        while re.search(r"^\S+ +running ", answer := self.command("vms"), re.M):
+            if self.emulator_seconds() - begin > patience:
+                raise Failure(f"VMs still run after {patience} s")
+        return answer
+
+    def guest_command(self, line):
+        """Types a line at the Linux guest's shell and returns the answer."""
+        self.type(line + "\n")
+        self.expect(rf"{re.escape(line)}\n")
+        begin = self.at
+        return self.text[begin:self.expect(rf"^{LINUX_PROMPT}").start()]
+
+    def ends(self, patience=PATIENCE):
+        """Waits until the machine is off; returns the status that it reported."""
+        begin = self.emulator_seconds()
+        while self.read():
+            if self.emulator_seconds() - begin > patience:
+                raise Failure(f"still on after {patience} s")
+        return self.process.wait()
+
+    def shut_down(self):
+        """shutdown at the prompt; returns the status."""
+        self.type("shutdown\r")
+        return self.ends()
+
+
+def guest_checks(text):
+    """The lines of guest test kernels in a console's text: [(kernel, name, why or None)], and the
+    kernels whose own count differs from the lines found."""
+    checks, lost, current = [], [], []
+    for line in text.splitlines():
+        if line.startswith("ok "):
+            current.append((line[3:], None))
+        elif line.startswith("not ok "):
+            name, _, why = line[7:].rpartition(": ")
+            current.append((name, why))
+        m = re.match(r"guest (\S+): (\d+) ok, (\d+) failed$", line)
+        if not m:
+            continue
+        checks += [(m[1], name, why) for name, why in current]
+        if (int(m[2]), int(m[3])) != (sum(not w for _, w in current), sum(bool(w) for _, w in current)):
+            lost.append(m[1])
+        current = []
+    return checks, lost
