@@ -14,6 +14,7 @@ struct run_queue {
 	struct vcpu *head, **tail;
 	struct vcpu *running;
 	struct sched_stats stats;
+	u32 ready; /* atomic: can run guests */
 };
 
 static struct run_queue queues[MAX_CPUS];
@@ -23,6 +24,16 @@ void (*cpu_loop_poll)(void);
 static struct run_queue *this_queue(void)
 {
 	return &queues[cpu_index()];
+}
+
+void sched_cpu_ready(void)
+{
+	__atomic_store_n(&this_queue()->ready, 1, __ATOMIC_RELEASE);
+}
+
+bool sched_cpu_is_ready(unsigned cpu)
+{
+	return __atomic_load_n(&queues[cpu].ready, __ATOMIC_ACQUIRE);
 }
 
 struct sched_stats sched_get_stats(unsigned cpu)

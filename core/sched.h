@@ -10,6 +10,10 @@
 /* Puts a runnable vCPU on this CPU's queue; harmless when it is queued. On the vCPU's CPU. */
 void sched_enqueue(struct vcpu *vcpu);
 
+/* The calling CPU can run guests; vCPUs are only placed on such CPUs. */
+void sched_cpu_ready(void);
+bool sched_cpu_is_ready(unsigned cpu);
+
 /* Called by the loop of the boot CPU on each pass: consoles that have no interrupt. */
 extern void (*cpu_loop_poll)(void);
 

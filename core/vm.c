@@ -13,6 +13,7 @@
 #include "core/guest_memory.h"
 #include "core/log.h"
 #include "core/pmem.h"
+#include "core/sched.h"
 #include "core/vcpu.h"
 #include "core/vdev/vdevs.h"
 
@@ -112,8 +113,13 @@ static enum firn_err make_memory(struct vm *vm)
 static unsigned next_cpu(void)
 {
 	static unsigned turn;
+	unsigned cpu;
 
-	return nr_cpus() - 1 - turn++ % nr_cpus();
+	/* The boot CPU is ready: no VM is made otherwise. */
+	do
+		cpu = nr_cpus() - 1 - turn++ % nr_cpus();
+	while (!sched_cpu_is_ready(cpu));
+	return cpu;
 }
 
 static enum firn_err make_vcpus(struct vm *vm)

@@ -80,6 +80,10 @@ static void start_machine(void)
 	log_features();
 }
 
+#define REPORT_TIMEOUT_US 100000
+
+static u32 cpus_reported; /* atomic: CPUs that tried to turn virtualization on */
+
 /* Every CPU says for itself what became of it. */
 static bool virtualize_this_cpu(void)
 {
@@ -91,7 +95,19 @@ static bool virtualize_this_cpu(void)
 	else
 		log_info("CPU %u: APIC id %u, %s", cpu_index(), this_cpu()->apic_id,
 			 virt_cpu_status(cpu_index()));
+	if (err == FIRN_OK)
+		sched_cpu_ready();
+	__atomic_add_fetch(&cpus_reported, 1, __ATOMIC_RELEASE);
 	return err == FIRN_OK;
+}
+
+static void wait_for_reports(unsigned online)
+{
+	for (unsigned us = 0; us < REPORT_TIMEOUT_US; us++) {
+		if (__atomic_load_n(&cpus_reported, __ATOMIC_ACQUIRE) >= online)
+			return;
+		clock_delay_us(1);
+	}
 }
 
 static void ap_main(void)
@@ -168,6 +184,7 @@ static void run(void)
 	unsigned online = cpus_start(ap_main);
 	bool configured;
 
+	wait_for_reports(online);
 	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
 	take_files();
 	cpu_loop_poll = serial_poll;
