@@ -27,6 +27,7 @@ static bool find_piece(struct memslots *ms, u64 gpa, size_t len, struct piece *p
 
 static void *piece_ptr(const struct piece *p)
 {
+	backing_touch(p->slot->backing, p->offset, p->len);
 	return (char *)phys_to_virt(p->slot->backing->hpa) + p->offset;
 }
 

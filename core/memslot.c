@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/arch.h"
+
 #define GPA_LIMIT BIT(46) /* also the limit of what EPT and NPT with four levels can map */
 
 /* Index of the first slot that ends above gpa; ms->count when there is none. */
@@ -95,4 +97,38 @@ struct memslot *memslot_find(struct memslots *ms, u64 gpa)
 	unsigned i = first_above(ms, gpa);
 
 	return i < ms->count && ms->slot[i].gpa <= gpa ? &ms->slot[i] : NULL;
+}
+
+static bool chunk_is_present(const struct backing *b, u64 chunk)
+{
+	return __atomic_load_n(&b->present[chunk / 64], __ATOMIC_ACQUIRE) & BIT(chunk % 64);
+}
+
+/* Whoever comes first clears it; the others wait, since they may not see old contents. */
+static void make_present(struct backing *b, u64 chunk)
+{
+	u64 offset = chunk * BACKING_CHUNK;
+
+	spin_lock(&b->lock);
+	if (!chunk_is_present(b, chunk)) {
+		memset((char *)phys_to_virt(b->hpa) + offset, 0,
+		       MIN(BACKING_CHUNK, b->size - offset));
+		__atomic_fetch_or(&b->present[chunk / 64], BIT(chunk % 64), __ATOMIC_RELEASE);
+	}
+	spin_unlock(&b->lock);
+}
+
+void backing_touch(struct backing *b, u64 offset, u64 len)
+{
+	if (!b->present)
+		return;
+	for (u64 chunk = offset / BACKING_CHUNK; chunk * BACKING_CHUNK < offset + len; chunk++)
+		if (!chunk_is_present(b, chunk))
+			make_present(b, chunk);
+}
+
+void backing_forget(struct backing *b)
+{
+	if (b->present)
+		memset(b->present, 0, backing_map_words(b->size) * sizeof(*b->present));
 }

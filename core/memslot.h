@@ -8,6 +8,7 @@
 #define FIRN_CORE_MEMSLOT_H
 
 #include "core/err.h"
+#include "core/spinlock.h"
 
 #define MEMSLOT_MAX 32
 
@@ -16,11 +17,17 @@ enum memslot_kind {
 	MEMSLOT_ROM = 2
 };
 
-/* Physical memory that one slot can be bound to; freed only when unbound. */
+/*
+ * Physical memory that one slot can be bound to; freed only when unbound. With a present map its
+ * memory is cleared piece by piece when it is first touched, so starting a VM costs what its guest
+ * uses, not what it was promised.
+ */
 struct backing {
 	u64 hpa;  /* contiguous, page aligned */
 	u64 size; /* bytes */
 	bool bound;
+	struct spinlock lock; /* of the clearing */
+	u64 *present;	      /* one bit a chunk, atomic; NULL = all there and clear */
 };
 
 struct memslot {
@@ -41,6 +48,19 @@ enum firn_err memslot_create(struct memslots *ms, enum memslot_kind kind, u64 gp
 enum firn_err memslot_delete(struct memslots *ms, u64 gpa); /* ERR_NOENT */
 /* bitmap: DIV_ROUND_UP(pages, 64) zeroed words owned by the caller; NULL = stop logging. */
 enum firn_err memslot_set_dirty_log(struct memslots *ms, u64 gpa, u64 *bitmap);
+
+#define BACKING_CHUNK (2 * MiB)
+
+/* Words of a present map for so many bytes. */
+static inline size_t backing_map_words(u64 size)
+{
+	return DIV_ROUND_UP(DIV_ROUND_UP(size, BACKING_CHUNK), 64);
+}
+
+/* Clears what of [offset, offset + len) was not touched before. Any CPU. */
+void backing_touch(struct backing *backing, u64 offset, u64 len);
+/* From now on all of it reads as zeros again. No CPU uses it. */
+void backing_forget(struct backing *backing);
 
 /* The slot that holds gpa, or NULL. Binary search. */
 struct memslot *memslot_find(struct memslots *ms, u64 gpa);

@@ -77,6 +77,8 @@ enum firn_err arch_vcpu_create(struct vcpu *vcpu);
 void arch_vcpu_destroy(struct vcpu *vcpu); /* also after a failed create */
 enum firn_err arch_vm_create(struct vm *vm);
 void arch_vm_destroy(struct vm *vm); /* also after a failed create */
-void arch_vm_reset(struct vm *vm);   /* VM-wide state, before its vCPUs start */
+/* Guest memory was forgotten: nothing of it stays mapped. VM not running. */
+void arch_vm_forget_memory(struct vm *vm);
+void arch_vm_reset(struct vm *vm); /* VM-wide state, before its vCPUs start */
 
 #endif

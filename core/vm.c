@@ -77,6 +77,9 @@ static enum firn_err add_ram(struct vm *vm, u64 gpa, u64 size)
 		if (!b->hpa)
 			return ERR_NOMEM;
 		b->size = got;
+		b->present = calloc(backing_map_words(got), sizeof(*b->present));
+		if (!b->present)
+			return ERR_NOMEM;
 		err = memslot_create(&vm->memory, MEMSLOT_RAM, gpa, b);
 		gpa += got;
 		size -= got;
@@ -92,6 +95,7 @@ static void free_memory(struct vm *vm)
 		if (vm->backing[i].hpa)
 			pmem_free(vm->backing[i].hpa, vm->backing[i].size, PMEM_GUEST);
 		vm->backing[i].hpa = 0;
+		free(vm->backing[i].present);
 	}
 }
 
@@ -225,13 +229,11 @@ static void collect_images(const struct vm_config *c, struct loader_images *img)
 }
 
 /* Nothing of an earlier guest or of the firmware may be seen by this one. */
-static enum firn_err clear_memory(struct vm *vm)
+static void forget_memory(struct vm *vm)
 {
-	enum firn_err err = FIRN_OK;
-
-	for (unsigned i = 0; i < vm->memory.count && err == FIRN_OK; i++)
-		err = guest_zero(&vm->memory, vm->memory.slot[i].gpa, vm->memory.slot[i].size);
-	return err;
+	for (unsigned i = 0; i < vm->memory.count; i++)
+		backing_forget(vm->memory.slot[i].backing);
+	arch_vm_forget_memory(vm);
 }
 
 static void run_vcpus(struct vm *vm, bool from_start)
@@ -260,12 +262,10 @@ enum firn_err vm_start(struct vm *vm, struct load_error *error)
 	err = loader_check(&img, vm->config->memory, error);
 	if (err != FIRN_OK)
 		return err;
-	err = clear_memory(vm);
-	if (err == FIRN_OK) {
-		arch_vm_reset(vm);
-		vdevs_reset(vm);
-		err = loader_load(vm, &img, &vm->boot, error);
-	}
+	forget_memory(vm);
+	arch_vm_reset(vm);
+	vdevs_reset(vm);
+	err = loader_load(vm, &img, &vm->boot, error);
 	if (err != FIRN_OK)
 		return err;
 	vm->reason[0] = 0;

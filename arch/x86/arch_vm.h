@@ -8,7 +8,8 @@
 #include "core/spinlock.h"
 
 struct arch_vm {
-	u64 nested_root; /* physical address of the EPT/NPT root table */
+	struct spinlock nested_lock; /* of changes of the nested page tables */
+	u64 nested_root;	     /* physical address of the EPT/NPT root table */
 	struct cpuid_image cpuid;
 	u64 arch_capabilities; /* IA32_ARCH_CAPABILITIES of the guest; guest_msr_arch_capabilities() */
 	struct ioapic ioapic;

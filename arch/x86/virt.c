@@ -50,6 +50,16 @@ void virt_vm_destroy(struct vm *vm)
 	vmx_vm_destroy(vm);
 }
 
+enum firn_err virt_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
+{
+	return vmx_map(vm, gpa, hpa, size, writable);
+}
+
+void virt_unmap(struct vm *vm, u64 gpa, u64 size)
+{
+	vmx_unmap(vm, gpa, size);
+}
+
 enum firn_err virt_vcpu_create(struct vcpu *vcpu)
 {
 	enum firn_err err = vcpu_state_create(vcpu);

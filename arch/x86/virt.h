@@ -93,6 +93,15 @@ enum firn_err virt_vcpu_create(struct vcpu *vcpu);
 void virt_vcpu_destroy(struct vcpu *vcpu);
 void virt_vcpu_reset(struct vcpu *vcpu); /* power-on state, SDM 3A 9.1.1 */
 
+/*
+ * The nested page tables. map: page-aligned, replaces what is there; may be called while vCPUs run
+ * (adding rights needs no flush). unmap: no vCPU runs, none is resident anywhere. ERR_NOMEM.
+ */
+enum firn_err virt_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable);
+void virt_unmap(struct vm *vm, u64 gpa, u64 size);
+/* The guest touched RAM or ROM that is not mapped yet: maps it. False = there is no memory. */
+bool vm_fault_in(struct vm *vm, u64 gpa);
+
 /* Runs the guest until it halts, its slice ends (TSC), work is posted, or an event wants it out. */
 enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end);
 

@@ -64,7 +64,7 @@ test_log_SRC := arch/fake/fake.c
 test_log_threads_SAN := thread
 test_log_threads_SRC := core/log.c arch/fake/fake.c
 test_memory_map_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c
-test_memslot_SRC := core/memslot.c
+test_memslot_SRC := core/memslot.c arch/fake/fake.c
 test_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
 	boot/multiboot2/info.c
 test_pagetable_SRC := arch/x86/pagetable.c core/log.c core/pmem.c arch/fake/fake.c

@@ -225,6 +225,60 @@ static void test_random_use_against_copy(void **state)
 	}
 }
 
+/* Memory with a present map: old contents are never seen, chunks are cleared once. */
+static void test_cleared_when_first_touched(void **state)
+{
+	struct memslots own = { 0 };
+	struct backing lazy = { .hpa = 4 * MiB, .size = 3 * BACKING_CHUNK - PAGE_SIZE };
+	u64 present = 0, value = 0;
+	u8 *old = fake_set_ram(4 * MiB, 3 * BACKING_CHUNK);
+
+	(void)state;
+	memset(old, 0xaa, 3 * BACKING_CHUNK);
+	lazy.present = &present;
+	assert_int_equal(backing_map_words(lazy.size), 1);
+	assert_int_equal(memslot_create(&own, MEMSLOT_RAM, 0, &lazy), FIRN_OK);
+
+	assert_int_equal(guest_read(&own, BACKING_CHUNK + 8, &value, sizeof(value)), FIRN_OK);
+	assert_int_equal(value, 0);
+	assert_int_equal(present, BIT(1));
+	assert_int_equal(old[0], 0xaa); /* not touched, not cleared */
+
+	value = 0x1122334455667788;
+	assert_int_equal(guest_write(&own, BACKING_CHUNK - 4, &value, sizeof(value)), FIRN_OK);
+	assert_int_equal(present, BIT(0) | BIT(1));
+	value = 0;
+	assert_int_equal(guest_read(&own, BACKING_CHUNK - 4, &value, sizeof(value)), FIRN_OK);
+	assert_int_equal(value, 0x1122334455667788);
+
+	/* The last chunk is shorter: what follows it belongs to somebody else. */
+	assert_non_null(guest_map(&own, lazy.size - 1, 1, GUEST_WRITE));
+	assert_int_equal(present, BIT(0) | BIT(1) | BIT(2));
+	assert_int_equal(old[lazy.size - 1], 0);
+	assert_int_equal(old[lazy.size], 0xaa);
+
+	backing_forget(&lazy);
+	assert_int_equal(present, 0);
+	assert_int_equal(guest_read(&own, BACKING_CHUNK - 4, &value, sizeof(value)), FIRN_OK);
+	assert_int_equal(value, 0);
+}
+
+/* A failed access touches nothing, so a guest can't make the host clear memory for nothing. */
+static void test_out_of_range_clears_nothing(void **state)
+{
+	struct memslots own = { 0 };
+	struct backing lazy = { .hpa = 4 * MiB, .size = BACKING_CHUNK };
+	u64 present = 0, value;
+
+	(void)state;
+	fake_set_ram(4 * MiB, BACKING_CHUNK);
+	lazy.present = &present;
+	assert_int_equal(memslot_create(&own, MEMSLOT_RAM, 0, &lazy), FIRN_OK);
+	assert_int_equal(guest_read(&own, BACKING_CHUNK - 4, &value, sizeof(value)), ERR_RANGE);
+	assert_null(guest_map(&own, BACKING_CHUNK - 4, 8, GUEST_READ));
+	assert_int_equal(present, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +290,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dirty_bitmap_of_many_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map_stays_in_one_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random_use_against_copy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cleared_when_first_touched, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_out_of_range_clears_nothing, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

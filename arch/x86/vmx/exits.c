@@ -268,6 +268,14 @@ static void emulate_access(struct vcpu *vcpu)
 		vcpu_emulate(vcpu);
 }
 
+/* Mapped for reading, but not for writing (SDM 3C table 27-7). */
+static bool is_rom_write(void)
+{
+	u64 qual = vmread(EXIT_QUALIFICATION);
+
+	return (qual & EPT_VIOLATION_WRITE) && (qual & EPT_VIOLATION_READABLE);
+}
+
 static void exit_ept_violation(struct vcpu *vcpu)
 {
 	/* An IRET that faulted had already unblocked NMIs (SDM 3C 27.2.3). */
@@ -275,6 +283,9 @@ static void exit_ept_violation(struct vcpu *vcpu)
 	    !(vmread(IDT_VECTORING_INFO) & INTR_INFO_VALID))
 		vmwrite(GUEST_INTERRUPTIBILITY,
 			vmread(GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
+	/* A write to ROM is mapped already and comes back: the emulator loses it. */
+	if (!is_rom_write() && vm_fault_in(vcpu->vm, vmread(GUEST_PHYSICAL_ADDRESS)))
+		return;
 	emulate_access(vcpu);
 }
 

@@ -74,17 +74,20 @@ void vmx_mask_cpuid(u32 leaf, u32 out[4])
 		out[3] &= ~(u32)BIT(27);
 }
 
-static enum firn_err map_slots(struct vm *vm)
+enum firn_err vmx_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
 {
-	enum firn_err err = FIRN_OK;
+	enum firn_err err;
 
-	for (unsigned i = 0; i < vm->memory.count && err == FIRN_OK; i++) {
-		const struct memslot *s = &vm->memory.slot[i];
-
-		err = ept_map(vm->arch.nested_root, s->gpa, s->backing->hpa, s->size,
-			      s->kind == MEMSLOT_ROM ? EPT_READ | EPT_EXECUTE : EPT_RWX);
-	}
+	spin_lock(&vm->arch.nested_lock);
+	err = ept_map(vm->arch.nested_root, gpa, hpa, size,
+		      writable ? EPT_RWX : EPT_READ | EPT_EXECUTE);
+	spin_unlock(&vm->arch.nested_lock);
 	return err;
+}
+
+void vmx_unmap(struct vm *vm, u64 gpa, u64 size)
+{
+	ept_unmap(vm->arch.nested_root, gpa, size);
 }
 
 enum firn_err vmx_vm_create(struct vm *vm)
@@ -102,9 +105,7 @@ enum firn_err vmx_vm_create(struct vm *vm)
 		if (err != FIRN_OK)
 			goto fail;
 	}
-	err = map_slots(vm);
-	if (err == FIRN_OK)
-		return FIRN_OK;
+	return FIRN_OK;
 fail:
 	vmx_vm_destroy(vm);
 	return err;

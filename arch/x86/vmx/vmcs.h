@@ -191,9 +191,10 @@ enum vmcs_field {
 #define EXIT_REASON_BASIC	 0xffffu
 
 /* EPT violation exit qualification, SDM 3C table 27-7 */
-#define EPT_VIOLATION_READ  BIT(0)
-#define EPT_VIOLATION_WRITE BIT(1)
-#define EPT_VIOLATION_FETCH BIT(2)
+#define EPT_VIOLATION_READ     BIT(0)
+#define EPT_VIOLATION_WRITE    BIT(1)
+#define EPT_VIOLATION_FETCH    BIT(2)
+#define EPT_VIOLATION_READABLE BIT(3) /* what the tables allow */
 
 /* VMXON and VMCS regions start with the revision id; bit 31 = shadow VMCS. */
 #define VMX_BASIC_REVISION	 0x7fffffffu

@@ -51,6 +51,8 @@ const char *vmx_cpu_status(unsigned cpu);
 bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx);
 enum firn_err vmx_vm_create(struct vm *vm);
 void vmx_vm_destroy(struct vm *vm);
+enum firn_err vmx_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable);
+void vmx_unmap(struct vm *vm, u64 gpa, u64 size);
 enum firn_err vmx_vcpu_create(struct vcpu *vcpu);
 void vmx_vcpu_destroy(struct vcpu *vcpu);
 void vmx_make_current(struct vcpu *vcpu);
