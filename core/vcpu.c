@@ -12,6 +12,11 @@ const char *const vcpu_state_name[VCPU_STATES] = {
 	[VCPU_STOPPED] = "stopped",
 };
 
+static u32 take_events(struct vcpu *vcpu, u32 mask)
+{
+	return __atomic_fetch_and(&vcpu->events, ~mask, __ATOMIC_ACQ_REL) & mask;
+}
+
 /* On its CPU, not in the guest (work and timers run between entries only). */
 static void wake(struct vcpu *vcpu)
 {
@@ -27,12 +32,23 @@ static void wake_work(struct work *work)
 	wake(container_of(work, struct vcpu, wake_work));
 }
 
+/*
+ * A request to stop may have come since the start was posted, and one of the last run may be left
+ * over: the transition, which is raised before the event is posted, tells them apart.
+ */
+static void renew_stop_event(struct vcpu *vcpu)
+{
+	take_events(vcpu, VCPU_EVENT_STOP);
+	if (__atomic_load_n(&vcpu->vm->transition, __ATOMIC_ACQUIRE) != VM_NO_TRANSITION)
+		__atomic_or_fetch(&vcpu->events, VCPU_EVENT_STOP, __ATOMIC_RELEASE);
+}
+
 static void start_work(struct work *work)
 {
 	struct vcpu *vcpu = container_of(work, struct vcpu, start_work);
 
 	if (vcpu->from_start) {
-		__atomic_store_n(&vcpu->events, 0, __ATOMIC_RELEASE);
+		take_events(vcpu, ~0u);
 		arch_vcpu_reset(vcpu, vcpu->id == 0 ? &vcpu->vm->boot : NULL);
 		vcpu->resume_state = vcpu->id == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI;
 		vcpu->from_start = false;
@@ -40,6 +56,7 @@ static void start_work(struct work *work)
 		arch_vcpu_resumed(vcpu);
 	}
 	vcpu->state = vcpu->resume_state;
+	renew_stop_event(vcpu);
 	vcpu_service(vcpu);
 }
 
@@ -66,11 +83,6 @@ void vcpu_post_event(struct vcpu *vcpu, u32 events)
 	__atomic_or_fetch(&vcpu->events, events, __ATOMIC_RELEASE);
 	/* Also on its own CPU by work: a handler in the middle of an exit goes on undisturbed. */
 	work_post(vcpu->cpu, &vcpu->wake_work);
-}
-
-static u32 take_events(struct vcpu *vcpu, u32 mask)
-{
-	return __atomic_fetch_and(&vcpu->events, ~mask, __ATOMIC_ACQ_REL) & mask;
 }
 
 static void stop(struct vcpu *vcpu)

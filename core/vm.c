@@ -393,6 +393,7 @@ static void complete_transition(struct work *work)
 		[VM_CRASH] = { VM_CRASHED, "stopped after its crash" },
 	};
 
+	BUG_ON(t == VM_NO_TRANSITION);
 	vm->state = after[t].state;
 	log_info("VM %s %s: %s", vm->config->name, after[t].done, vm->reason);
 	if (t == VM_RESET)
