@@ -243,7 +243,8 @@ static void run_vcpus(struct vm *vm, bool from_start)
 	vm->active_vcpus = vm->nr_vcpus;
 	vm->state = VM_RUNNING;
 	__atomic_store_n(&vm->transition, VM_NO_TRANSITION, __ATOMIC_RELEASE);
-	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+	/* The boot vCPU last: it wakes the others, which must have been reset by then. */
+	for (unsigned i = vm->nr_vcpus; i-- > 0;) {
 		vm->vcpu[i]->from_start = from_start;
 		work_post(vm->vcpu[i]->cpu, &vm->vcpu[i]->start_work);
 	}
