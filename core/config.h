@@ -54,6 +54,7 @@ struct vm_config {
 struct firn_config {
 	unsigned consoles; /* enum config_console bits; default: all there are */
 	enum log_level loglevel;
+	bool software_lapic;	 /* no virtual-interrupt delivery by hardware; default no */
 	bool shutdown_when_idle; /* power off when the last VM has stopped; default no (prompt) */
 	unsigned nr_vms;
 	struct vm_config vm[CONFIG_MAX_VMS];

@@ -26,6 +26,7 @@ static const struct choice levels[] = {
 	{ "debug", LOG_DEBUG },
 	{ NULL, 0 },
 };
+static const struct choice lapics[] = { { "auto", 0 }, { "software", 1 }, { NULL, 0 } };
 static const struct choice idle_actions[] = { { "prompt", 0 }, { "shutdown", 1 }, { NULL, 0 } };
 static const struct choice yes_no[] = { { "yes", 1 }, { "no", 0 }, { NULL, 0 } };
 static const struct choice vm_actions[] = {
@@ -122,6 +123,14 @@ static void set_loglevel(const struct setting *s)
 
 	if (choose(s, levels, s->value, &level))
 		s->p->cfg->loglevel = level;
+}
+
+static void set_lapic(const struct setting *s)
+{
+	unsigned software;
+
+	if (choose(s, lapics, s->value, &software))
+		s->p->cfg->software_lapic = software;
 }
 
 static void set_when_idle(const struct setting *s)
@@ -230,6 +239,12 @@ const struct parser_key config_keys[] = {
 		   "The least important lines that consoles show; the log in memory keeps all." },
 	  .section = SECTION_FIRN,
 	  .set = set_loglevel },
+	{ .doc = { "firn", "lapic", "auto or software", "auto",
+		   "Where guests' local APICs are: in the CPU if it has virtual-interrupt "
+		   "delivery, "
+		   "or in Firn." },
+	  .section = SECTION_FIRN,
+	  .set = set_lapic },
 	{ .doc = { "firn", "when-idle", "prompt or shutdown", "prompt",
 		   "What follows when the last VM has stopped." },
 	  .section = SECTION_FIRN,

@@ -48,7 +48,6 @@ static void start_work(struct work *work)
 	struct vcpu *vcpu = container_of(work, struct vcpu, start_work);
 
 	if (vcpu->from_start) {
-		take_events(vcpu, ~0u);
 		arch_vcpu_reset(vcpu, vcpu->id == 0 ? &vcpu->vm->boot : NULL);
 		vcpu->resume_state = vcpu->id == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI;
 		vcpu->from_start = false;

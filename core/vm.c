@@ -243,7 +243,9 @@ static void run_vcpus(struct vm *vm, bool from_start)
 	vm->active_vcpus = vm->nr_vcpus;
 	vm->state = VM_RUNNING;
 	__atomic_store_n(&vm->transition, VM_NO_TRANSITION, __ATOMIC_RELEASE);
-	/* The boot vCPU last: it wakes the others, which must have been reset by then. */
+	/* Before any of them runs: the boot vCPU may wake another one that has not begun here. */
+	for (unsigned i = 0; from_start && i < vm->nr_vcpus; i++)
+		__atomic_store_n(&vm->vcpu[i]->events, 0, __ATOMIC_RELEASE);
 	for (unsigned i = vm->nr_vcpus; i-- > 0;) {
 		vm->vcpu[i]->from_start = from_start;
 		work_post(vm->vcpu[i]->cpu, &vm->vcpu[i]->start_work);

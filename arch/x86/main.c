@@ -152,6 +152,8 @@ static bool read_config(void)
 static void apply_settings(void)
 {
 	log_set_level(config.loglevel);
+	if (config.software_lapic)
+		virt_use_software_lapic();
 	if (!(config.consoles & CONSOLE_SERIAL0))
 		log_hide_sink("serial");
 	if (!(config.consoles & CONSOLE_FRAMEBUFFER)) {

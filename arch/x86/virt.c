@@ -30,6 +30,11 @@ void virt_cpu_emergency_disable(void)
 	vmx_virt_emergency_disable();
 }
 
+void virt_use_software_lapic(void)
+{
+	vmx_use_software_lapic();
+}
+
 const char *virt_cpu_status(unsigned cpu)
 {
 	return vmx_cpu_status(cpu);

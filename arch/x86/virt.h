@@ -80,6 +80,9 @@ void virt_predictor_barrier(void);
 void virt_flush_guest_tlb(struct vcpu *vcpu);
 void virt_update_apic_mode(struct vcpu *vcpu); /* APIC_BASE changed: xAPIC, x2APIC, disabled */
 
+/* Guests' LAPICs are not left to hardware. Boot CPU, before the first VM is made. */
+void virt_use_software_lapic(void);
+
 /* CPU life, on the CPU itself. */
 enum firn_err virt_cpu_enable(void);
 void virt_cpu_disable(void);

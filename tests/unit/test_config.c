@@ -48,6 +48,7 @@ static void test_empty_files_are_fine(void **state)
 		assert_int_equal(cfg.consoles, CONSOLE_SERIAL0 | CONSOLE_FRAMEBUFFER);
 		assert_int_equal(cfg.loglevel, LOG_INFO);
 		assert_false(cfg.shutdown_when_idle);
+		assert_false(cfg.software_lapic);
 	}
 }
 
@@ -165,6 +166,10 @@ static void test_values_of_firn(void **state)
 		{ "loglevel=warn", false },
 		{ "loglevel=3", false },
 		{ "loglevel=info,debug", false },
+		{ "lapic=auto", true },
+		{ "lapic=software", true },
+		{ "lapic=hardware", false },
+		{ "lapic=", false },
 		{ "when-idle=prompt", true },
 		{ "when-idle=", false },
 		{ "when-idle=reboot", false },
@@ -370,7 +375,7 @@ static void test_messages_fit(void **state)
 	strcpy(text + n + 1000, " = 1");
 	assert_int_equal(parse(text), ERR_FORMAT);
 	assert_non_null(strstr(errors.error[0].text, "kkk...' in [firn]; keys: console, "
-						     "loglevel, when-idle"));
+						     "loglevel, lapic, when-idle"));
 }
 
 static void test_all_errors_are_counted(void **state)
@@ -489,7 +494,7 @@ static void test_documentation_has_every_key(void **state)
 		if (strncmp(strchr(line + 1, '\n') + 1 - strlen(end), end, strlen(end)) != 0)
 			fail_msg("the row of %s does not end with%s", key->name, end);
 	}
-	assert_int_equal(n, 13);
+	assert_int_equal(n, 14);
 	for (const char *line = strstr(doc, "\n| `"); line; line = strstr(line + 1, "\n| `"))
 		rows++;
 	assert_int_equal(rows, n);

@@ -35,6 +35,11 @@ enum firn_err vmx_virt_enable(void)
 	return err;
 }
 
+void vmx_use_software_lapic(void)
+{
+	vmx_apicv = false;
+}
+
 void vmx_virt_disable(void)
 {
 	vmx_cpu_disable(vmx_this_cpu());

@@ -47,6 +47,7 @@ void vmx_entry_failed(struct vcpu *vcpu);
 enum firn_err vmx_virt_enable(void);
 void vmx_virt_disable(void);
 void vmx_virt_emergency_disable(void);
+void vmx_use_software_lapic(void);
 const char *vmx_cpu_status(unsigned cpu);
 bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx);
 enum firn_err vmx_vm_create(struct vm *vm);
