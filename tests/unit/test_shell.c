@@ -194,7 +194,7 @@ static void fill_memory(void)
 {
 	u8 *ram = fake_set_ram(0x100000, FILLED);
 
-	vm[0].backing[0] = (struct backing){ 0x100000, FILLED, true };
+	vm[0].backing[0] = (struct backing){ .hpa = 0x100000, .size = FILLED, .bound = true };
 	vm[0].memory.count = 1;
 	vm[0].memory.slot[0] = (struct memslot){ .size = FILLED,
 						 .kind = MEMSLOT_RAM,
