@@ -209,7 +209,8 @@ class Machine:
         self.type(line + "\n")
         self.expect(rf"{re.escape(line)}\n")
         begin = self.at
-        return self.text[begin:self.expect(rf"^{LINUX_PROMPT}").start()]
+        end = self.expect(rf"^{LINUX_PROMPT}").start()
+        return self.text[begin:end]
 
     def ends(self, patience=PATIENCE):
         """Waits until the machine is off; returns the status that it reported."""
