@@ -70,6 +70,7 @@ enum shell_result shell_pause(const struct shell_line *line);
 enum shell_result shell_resume(const struct shell_line *line);
 enum shell_result shell_reset(const struct shell_line *line);
 enum shell_result shell_exits(const struct shell_line *line);
+enum shell_result shell_trace(const struct shell_line *line);
 enum shell_result shell_regs(const struct shell_line *line);
 enum shell_result shell_set(const struct shell_line *line);
 enum shell_result shell_dump(const struct shell_line *line);

@@ -14,6 +14,7 @@ const struct shell_command shell_commands[] = {
 	{ "resume", "VM", "let a paused VM go on", false, shell_resume },
 	{ "reset", "VM", "start a VM over", false, shell_reset },
 	{ "exits", "[VM]", "why guests left to Firn, and how often", true, shell_exits },
+	{ "trace", "VM VCPU [on|off]", "the last exits of a vCPU", false, shell_trace },
 	{ "regs", "VM VCPU [REGISTER]", "registers by name, group (msr, cs...) or id", false,
 	  shell_regs },
 	{ "set", "VM VCPU REGISTER VALUE", "change a register of a paused VM", false, shell_set },

@@ -4,6 +4,7 @@
 #define FIRN_CORE_VCPU_H
 
 #include "arch_vcpu.h"
+#include "core/exit_trace.h"
 #include "core/types.h"
 #include "core/vm.h"
 #include "core/work.h"
@@ -28,17 +29,18 @@ extern const char *const vcpu_state_name[VCPU_STATES];
 struct vcpu {
 	struct vm *vm;
 	unsigned id;
-	unsigned cpu;		/* the physical CPU that runs it */
-	u32 state;		/* enum vcpu_state; written by its CPU only */
-	u32 resume_state;	/* state to go on with after a pause */
-	u32 events;		/* VCPU_EVENT_*, atomic */
-	u8 sipi_vector;		/* atomic */
-	bool from_start;	/* the next start resets registers first */
-	bool queued;		/* on its CPU's run queue */
-	struct vcpu *next;	/* run queue */
-	struct work wake_work;	/* vcpu_notify() from another CPU */
-	struct work start_work; /* on its CPU: begin or go on */
-	u64 run_tsc;		/* time spent in the guest, TSC ticks */
+	unsigned cpu;		  /* the physical CPU that runs it */
+	u32 state;		  /* enum vcpu_state; written by its CPU only */
+	u32 resume_state;	  /* state to go on with after a pause */
+	u32 events;		  /* VCPU_EVENT_*, atomic */
+	u8 sipi_vector;		  /* atomic */
+	bool from_start;	  /* the next start resets registers first */
+	bool queued;		  /* on its CPU's run queue */
+	struct vcpu *next;	  /* run queue */
+	struct work wake_work;	  /* vcpu_notify() from another CPU */
+	struct work start_work;	  /* on its CPU: begin or go on */
+	struct exit_trace *trace; /* NULL = never switched on; core/exit_trace.h */
+	u64 run_tsc;		  /* time spent in the guest, TSC ticks */
 	struct arch_vcpu arch;
 };
 
@@ -46,6 +48,13 @@ struct vcpu {
 void vcpu_post_event(struct vcpu *vcpu, u32 events);
 /* Something it may wait for happened (interrupt posted): wake or kick. Any CPU. */
 void vcpu_notify(struct vcpu *vcpu);
+
+static inline bool exit_trace_is_on(const struct vcpu *vcpu)
+{
+	const struct exit_trace *t = __atomic_load_n(&vcpu->trace, __ATOMIC_ACQUIRE);
+
+	return unlikely(t != NULL) && __atomic_load_n(&t->on, __ATOMIC_RELAXED);
+}
 
 /* First thing for a new vCPU: its place and its work items. Boot CPU. */
 void vcpu_setup(struct vcpu *vcpu, struct vm *vm, unsigned id, unsigned cpu);

@@ -161,6 +161,7 @@ static void unmake(struct vm *vm)
 		vm_console_destroy(vm->console);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		arch_vcpu_destroy(vm->vcpu[i]);
+		free(vm->vcpu[i]->trace);
 		free(vm->vcpu[i]);
 	}
 	arch_vm_destroy(vm);

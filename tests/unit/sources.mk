@@ -33,6 +33,7 @@ test_emulate_vcpu_CFLAGS := -Iarch/x86
 test_emulate_vcpu_LIBS := $(ZYDIS)/libzydis-host.a
 test_epoch_SRC := arch/fake/fake.c
 test_err_SRC := core/err.c
+test_exit_trace_SRC := core/exit_trace.c arch/fake/fake.c
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
 test_guest_abi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c
 test_guest_abi_CFLAGS := -Iarch/x86
@@ -72,7 +73,7 @@ test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
-SHELL_TEST_SRC := $(wildcard core/shell*.c) core/err.c core/guest_memory.c core/log.c core/memslot.c \
+SHELL_TEST_SRC := $(wildcard core/shell*.c) core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
 	core/timer.c core/work.c arch/fake/fake.c tests/unit/shell_fixture.c
 test_shell_SRC := $(SHELL_TEST_SRC)
 test_shell_edit_SRC := $(SHELL_TEST_SRC)
@@ -84,7 +85,8 @@ test_vcpu_regs_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c arch/x86/lapic_regs.c
 test_vcpu_regs_CFLAGS := -Iarch/x86
 test_vmx_caps_SRC := arch/x86/vmx/caps.c
 test_vmx_entry_checks_SRC := arch/x86/vmx/entry_checks.c arch/x86/vmx/caps.c
-test_vmx_ept_SRC := arch/x86/vmx/ept.c arch/x86/vmx/caps.c core/pmem.c core/log.c arch/fake/fake.c
+test_vmx_ept_SRC := arch/x86/vmx/ept.c arch/x86/nested_table.c arch/x86/vmx/caps.c core/pmem.c core/log.c \
+	arch/fake/fake.c
 test_vmx_lifecycle_SRC := arch/x86/vmx/lifecycle.c arch/x86/vmx/caps.c core/pmem.c core/log.c \
 	arch/fake/fake.c
 test_vmx_lifecycle_CFLAGS := -Itests/unit/fake_vmx

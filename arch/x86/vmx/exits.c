@@ -334,6 +334,8 @@ void vmx_handle_exit(struct vcpu *vcpu)
 	u32 full = (u32)vmread(EXIT_REASON), reason = full & EXIT_REASON_BASIC;
 
 	vcpu->arch.exits[reason < ARRAY_SIZE(vcpu->arch.exits) ? reason : 0]++;
+	if (exit_trace_is_on(vcpu))
+		exit_trace_add(vcpu, (u16)reason, vmread(GUEST_RIP), vmread(EXIT_QUALIFICATION));
 	vmx_requeue_vectoring(vcpu);
 	switch (reason) {
 		VMX_EXITS(EXIT_CASE)
