@@ -47,7 +47,7 @@ struct fake_vm {
 	u32 kvm_features;   /* CPUID 0x40000001 EAX; all ones at creation */
 };
 
-extern u64 fake_spec_ctrl; /* value of the last virt_spec_ctrl_changed() */
+extern u64 fake_spec_ctrl;		 /* value of the last virt_spec_ctrl_changed() */
 extern unsigned fake_predictor_barriers; /* virt_predictor_barrier() calls */
 
 /* A VM with nr_vcpus vCPUs, ids 0.., vCPU n on CPU n. Aborts when out of memory. */
