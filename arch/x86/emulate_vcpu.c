@@ -10,7 +10,6 @@
 #include "core/guest_memory.h"
 #include "core/iobus.h"
 
-#define DR6_BS		       BIT(14)
 #define STI_OR_MOV_SS_BLOCKING 3ull /* VREG_INTERRUPTIBILITY bits 1:0 */
 #define APIC_BASE_ADDRESS      0x000ffffffffff000ull
 #define APIC_REGISTER_LEN      4
@@ -300,10 +299,8 @@ static void finish(struct vcpu *vcpu, const struct emu_regs *before)
 
 	if (blocking & STI_OR_MOV_SS_BLOCKING)
 		virt_set(vcpu, VREG_INTERRUPTIBILITY, blocking & ~STI_OR_MOV_SS_BLOCKING);
-	if (before->rflags & RFLAGS_TF) {
-		vcpu->arch.dr6 |= DR6_BS;
-		virt_inject(vcpu, VECTOR_DB, 0);
-	}
+	if (before->rflags & RFLAGS_TF)
+		virt_single_step_trap(vcpu);
 }
 
 static void inject(struct vcpu *vcpu, const struct emu_fault *fault)

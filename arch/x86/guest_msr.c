@@ -39,6 +39,7 @@ static const struct msr_row rows[] = {
 	  .write = msr_refuse },
 	{ MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, "IA32_APIC_BASE", FIELD(lapic.apic_base),
 	  .write = msr_write_apic_base },
+	{ MSR_SMI_COUNT, MSR_SMI_COUNT, "SMI_COUNT", ABSENT },
 	/* Locked without VMX: VMX can't be turned on. */
 	{ MSR_IA32_FEATURE_CONTROL, MSR_IA32_FEATURE_CONTROL, "IA32_FEATURE_CONTROL", CONSTANT,
 	  .reset = FEATURE_CONTROL_LOCKED, .write = msr_refuse },
@@ -61,6 +62,7 @@ static const struct msr_row rows[] = {
 	{ MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES, "IA32_ARCH_CAPABILITIES",
 	  NEEDS(X86_FEATURE_ARCH_CAPABILITIES), .read = msr_read_arch_capabilities,
 	  .write = msr_refuse, .flags = MSR_READONLY },
+	{ MSR_MISC_FEATURES_ENABLES, MSR_MISC_FEATURES_ENABLES, "MISC_FEATURES_ENABLES", ABSENT },
 	{ MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_CS, "IA32_SYSENTER_CS", NEEDS(X86_FEATURE_SEP),
 	  .where = VREG_SYSENTER_CS, .read = msr_read_stored, .write = msr_write_low32,
 	  .flags = MSR_VREG | MSR_RESET | MSR_PASSTHROUGH },

@@ -89,6 +89,11 @@ void virt_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
 	fake_of(vcpu)->error = error;
 }
 
+void virt_single_step_trap(struct vcpu *vcpu)
+{
+	fake_of(vcpu)->single_steps++;
+}
+
 void virt_skip(struct vcpu *vcpu)
 {
 	fake_of(vcpu)->skipped++;

@@ -19,7 +19,7 @@ struct fake_vcpu {
 	unsigned injected; /* exceptions; the last one follows */
 	enum x86_vector vector;
 	u32 error;
-	unsigned skipped, tlb_flushes, apic_mode_updates, tsc_offset_updates;
+	unsigned skipped, single_steps, tlb_flushes, apic_mode_updates, tsc_offset_updates;
 	unsigned pdpte_loads;
 	u64 pdpte[4]; /* the last ones */
 	u8 apic_page[PAGE_SIZE] __aligned(PAGE_SIZE);
