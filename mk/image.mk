@@ -11,6 +11,10 @@ build/run.iso: $(FIRN_PARTS) $(HOST_TOOLS) $(GUEST_PARTS) $(RUN_CONFIG) tools/mk
 	$(call say,IMAGE,$@)
 	$(Q)tools/mkimage -c $(RUN_CONFIG) -o $@ build/guest/vmlinux build/guest/initrd.gz
 
+# What needs installed packages starts make again behind `deps`: only then does the compiler exist
+# for sure, whose folders mk/flags.mk asks for.
+BUILD = $(MAKE) --no-print-directory --jobs=$(shell nproc)
+
 .PHONY: run deps image
 ## deps: install the Debian packages that building, running and testing need
 deps:
@@ -21,6 +25,6 @@ image: build/run.iso
 
 ## run: boot that image in the emulator; this terminal is the machine's serial console
 run: deps
-	@$(MAKE) build/run.iso
+	@$(BUILD) build/run.iso
 	@tools/emulate --interactive --cpus $(RUN_CPUS) --memory $(RUN_MEMORY) \
 		--firmware $(RUN_FIRMWARE) build/run.iso

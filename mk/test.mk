@@ -57,17 +57,21 @@ test-programs: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 system-parts: all guest $(TEST_GUESTS)
 
 ## test-fast: style checks, unit tests and fuzz corpus replay (under a minute)
-test-fast: test-programs
+test-fast: deps
+	@$(BUILD) test-programs
 	@tests/run --fast
 
 ## test: everything: test-fast, then whole systems in the emulator
-test: test-programs system-parts
+test: deps
+	@$(BUILD) test-programs system-parts
 	@tests/run
 
 ## fuzz: run every fuzz target for FUZZ_SECONDS (60)
-fuzz: $(FUZZ_PROGRAMS)
+fuzz: deps
+	@$(BUILD) $(FUZZ_PROGRAMS)
 	@tests/run --fuzz $(FUZZ_SECONDS)
 
 ## bench: measure and compare with the limits; the table is also in build/bench.tsv
-bench: system-parts
+bench: deps
+	@$(BUILD) system-parts
 	@tests/bench/run
