@@ -8,6 +8,7 @@
 
 #include "arch/fake/fake.h"
 #include "arch/x86/vmx/caps.h"
+#include "arch/x86/nested_table.h"
 #include "arch/x86/vmx/ept.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "core/pmem.h"
@@ -23,7 +24,7 @@ static int setup(void **state)
 {
 	(void)state;
 	vmx_caps.ept_vpid = EPT_CAP_1G | EPT_CAP_2M;
-	root = ept_create();
+	root = nested_create();
 	return root ? 0 : -1;
 }
 
@@ -32,7 +33,7 @@ static int teardown(void **state)
 	struct pmem_stats st;
 
 	(void)state;
-	ept_destroy(root);
+	nested_destroy(root);
 	pmem_get_stats(&st);
 	return st.used[PMEM_PAGE_TABLE] == 0 ? 0 : -1;
 }
@@ -47,7 +48,7 @@ static int add_memory(void **state)
 
 static void expect_page(u64 gpa, u64 hpa, u64 page_size, u64 access)
 {
-	u64 size, entry = ept_lookup(root, gpa, &size);
+	u64 size, entry = nested_lookup(root, gpa, &size);
 
 	assert_int_equal(size, page_size);
 	assert_int_equal(entry & ADDR_MASK & ~(page_size - 1), hpa);
@@ -60,7 +61,7 @@ static void expect_hole(u64 gpa)
 {
 	u64 size;
 
-	assert_int_equal(ept_lookup(root, gpa, &size), 0);
+	assert_int_equal(nested_lookup(root, gpa, &size), 0);
 }
 
 static void largest_pages_that_fit(void **state)
@@ -99,12 +100,12 @@ static void unmap_leaves_the_rest(void **state)
 {
 	(void)state;
 	assert_int_equal(ept_map(root, 0, 16 * MiB, 8 * MiB, EPT_RWX), FIRN_OK);
-	ept_unmap(root, 2 * MiB, 4 * MiB);
+	nested_unmap(root, 2 * MiB, 4 * MiB);
 	expect_page(0, 16 * MiB, 2 * MiB, EPT_RWX);
 	expect_hole(2 * MiB);
 	expect_hole(6 * MiB - PAGE_SIZE);
 	expect_page(6 * MiB, 22 * MiB, 2 * MiB, EPT_RWX);
-	ept_unmap(root, 0, 64 * GiB); /* holes included */
+	nested_unmap(root, 0, 64 * GiB); /* holes included */
 	expect_hole(0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Extended page tables of a VM: built when memory slots are made, 1 GiB and 2 MiB pages where they fit. */
+/* Entries of extended page tables; the tables themselves: nested_table.h. */
 #ifndef FIRN_VMX_EPT_H
 #define FIRN_VMX_EPT_H
 
@@ -10,15 +10,8 @@
 #define EPT_EXECUTE BIT(2)
 #define EPT_RWX	    (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 
-/* Page-aligned; no vCPU of the VM runs. ERR_NOMEM leaves what was mapped before. */
+/* As nested_map(), as write-back memory. */
 enum firn_err ept_map(u64 root, u64 gpa, u64 hpa, u64 size, u64 access);
-/* Removes 4 KiB..1 GiB leaves that lie inside the range; the caller flushes. */
-void ept_unmap(u64 root, u64 gpa, u64 size);
-u64 ept_create(void); /* physical address of the root, 0 = no memory */
-void ept_destroy(u64 root);
 u64 ept_pointer(u64 root); /* value for the VMCS field */
-
-/* What the tables say about an address: the leaf entry, 0 = not mapped. For tests and inspection. */
-u64 ept_lookup(u64 root, u64 gpa, u64 *page_size);
 
 #endif

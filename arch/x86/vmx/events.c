@@ -2,34 +2,8 @@
 /* Events for the guest: exceptions, NMIs and interrupts at the next VM entry (SDM 3C 26.6, 24.8.3). */
 #include <vmx_hw.h>
 
+#include "arch/x86/exception.h"
 #include "arch/x86/vmx/vmx.h"
-
-enum fault_class {
-	BENIGN,
-	CONTRIBUTORY,
-	PAGE_FAULT,
-	DOUBLE_FAULT
-};
-
-/* SDM 3A table 6-5 */
-static enum fault_class class_of(unsigned vector)
-{
-	switch (vector) {
-	case VECTOR_DE:
-	case VECTOR_TS:
-	case VECTOR_NP:
-	case VECTOR_SS:
-	case VECTOR_GP:
-	case VECTOR_CP:
-		return CONTRIBUTORY;
-	case VECTOR_PF:
-		return PAGE_FAULT;
-	case VECTOR_DF:
-		return DOUBLE_FAULT;
-	default:
-		return BENIGN;
-	}
-}
 
 static void queue(struct vcpu *vcpu, u32 info, u32 error)
 {
@@ -49,15 +23,14 @@ void vmx_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
 	u32 first = vcpu->arch.vmx.queued_info, info;
 
 	if ((first & INTR_INFO_VALID) && (first & INTR_INFO_TYPE) == INTR_TYPE_HW_EXCEPTION) {
-		enum fault_class a = class_of(first & INTR_INFO_VECTOR), b = class_of(vector);
+		enum exception_pair pair = exception_combine(first & INTR_INFO_VECTOR, vector);
 
-		if (a == DOUBLE_FAULT && b != BENIGN) {
+		if (pair == EXCEPTION_SHUTDOWN) {
 			vcpu->arch.vmx.queued_info = 0;
 			vm_triple_fault(vcpu->vm);
 			return;
 		}
-		if ((a == CONTRIBUTORY && b == CONTRIBUTORY) ||
-		    (a == PAGE_FAULT && (b == CONTRIBUTORY || b == PAGE_FAULT))) {
+		if (pair == EXCEPTION_DOUBLE_FAULT) {
 			vector = VECTOR_DF;
 			error = 0;
 		}

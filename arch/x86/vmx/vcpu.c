@@ -3,6 +3,7 @@
 #include <vmx_hw.h>
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/nested_table.h"
 #include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/ept.h"
 #include "arch/x86/vmx/vmx.h"
@@ -92,14 +93,14 @@ enum firn_err vmx_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
 
 void vmx_unmap(struct vm *vm, u64 gpa, u64 size)
 {
-	ept_unmap(vm->arch.nested_root, gpa, size);
+	nested_unmap(vm->arch.nested_root, gpa, size);
 }
 
 enum firn_err vmx_vm_create(struct vm *vm)
 {
 	enum firn_err err = ERR_NOMEM;
 
-	vm->arch.nested_root = ept_create();
+	vm->arch.nested_root = nested_create();
 	if (!vm->arch.nested_root)
 		return ERR_NOMEM;
 	if (vmx_apicv) {
@@ -118,7 +119,7 @@ fail:
 
 void vmx_vm_destroy(struct vm *vm)
 {
-	ept_destroy(vm->arch.nested_root);
+	nested_destroy(vm->arch.nested_root);
 	vm->arch.nested_root = 0;
 	if (vm->arch.apic_access_page)
 		pmem_free_page(vm->arch.apic_access_page, PMEM_VMX);
