@@ -80,6 +80,7 @@ enum shell_result shell_log(const struct shell_line *line);
 enum shell_result shell_caps(const struct shell_line *line);
 enum shell_result shell_version(const struct shell_line *line);
 enum shell_result shell_shutdown(const struct shell_line *line);
+enum shell_result shell_crash_host(const struct shell_line *line);
 enum shell_result shell_reboot(const struct shell_line *line);
 
 /*

@@ -25,6 +25,8 @@ const struct shell_command shell_commands[] = {
 	{ "caps", "", "what the processor can do and what it lacks", false, shell_caps },
 	{ "version", "", "the version of Firn", false, shell_version },
 	{ "shutdown", "", "stop all VMs and power off", false, shell_shutdown },
+	{ "crash-host", "", "stop Firn as by a fault of its own, to test what follows", false,
+	  shell_crash_host },
 	{ "reboot", "", "stop all VMs and start the machine again", false, shell_reboot },
 };
 const size_t shell_nr_commands = ARRAY_SIZE(shell_commands);

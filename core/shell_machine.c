@@ -202,3 +202,9 @@ enum shell_result shell_reboot(const struct shell_line *line)
 	machine_shutdown(MACHINE_REBOOT);
 	return SHELL_PENDING;
 }
+
+enum shell_result shell_crash_host(const struct shell_line *line)
+{
+	(void)line;
+	panic("asked for at the console");
+}

@@ -216,13 +216,14 @@ u64 arch_reg_by_name(const char *name)
 	return vcpu_reg_by_name(name);
 }
 
-/* XCR0 is never 0 once a vCPU was reset (SDM 1 13.3). */
+/* RFLAGS is never 0 once a vCPU was reset (SDM 1 3.4.3: bit 1 is always set). */
 enum firn_err arch_reg_begin(struct vcpu *vcpu)
 {
-	if (vcpu->arch.xcr0 == 0)
-		return ERR_STATE;
 	virt_vcpu_sync(vcpu);
-	return FIRN_OK;
+	if (virt_get(vcpu, VREG_RFLAGS) != 0)
+		return FIRN_OK;
+	arch_reg_end(vcpu);
+	return ERR_STATE;
 }
 
 enum firn_err arch_reg_get(struct vcpu *vcpu, u64 id, u64 *value)

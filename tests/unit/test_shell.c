@@ -438,6 +438,20 @@ static void test_caps_version_end(void **state)
 	assert_int_equal(ended, MACHINE_REBOOT);
 }
 
+static void test_crash_host(void **state)
+{
+	jmp_buf panicked;
+
+	(void)state;
+	fake_panic_target = &panicked;
+	if (setjmp(panicked) == 0)
+		keys("crash-host\r");
+	else
+		assert_string_equal(fake_panic_text, "asked for at the console");
+	assert_string_not_equal(fake_panic_text, "");
+	fake_panic_target = NULL;
+}
+
 static void test_shell_run(void **state)
 {
 	(void)state;
@@ -697,6 +711,7 @@ int main(void)
 		TEST(test_mem),
 		TEST(test_log),
 		TEST(test_caps_version_end),
+		TEST(test_crash_host),
 		TEST(test_shell_run),
 		TEST(test_shell_run_too_long),
 		TEST(test_slow_consoles_get_whole_lines),
