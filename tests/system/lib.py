@@ -20,6 +20,7 @@ LINUX = "console=ttyS0 quiet nokaslr mitigations=off rodata=off cryptomgr.notest
 LINUX_FILES = (f"{GUEST}/vmlinux", f"{GUEST}/initrd.gz")
 LINUX_PROMPT = r"guest:\S*# "
 ERASED = "\x7f"
+LOG_LINE = re.compile(r"\[ *\d+\.\d{3}\] ")
 
 # How long to wait, in seconds of CPU time that the emulator used: other work on the build machine
 # slows the wall clock down, but not this.
@@ -187,14 +188,14 @@ class Machine:
         self.type(f"console {vm}\r")
         self.expect(rf"-- console of VM {vm}, .*\n")
 
-    def command(self, line, patience=PATIENCE):
-        """Types a line at firn> and returns the answer, without lines of the log."""
+    def command(self, line, patience=PATIENCE, with_log=False):
+        """Types a line at firn> and returns the answer; what is logged meanwhile is no part of it."""
         self.type(line + "\r")
         self.expect(rf"{re.escape(line)}\n", patience=patience)
         begin = self.at
         end = self.expect(rf"^{PROMPT}", patience=patience)
         lines = self.text[begin:end.start()].splitlines()
-        return "\n".join(l for l in lines if not re.match(r"\[ *\d+\.\d{3}\] ", l))
+        return "\n".join(l for l in lines if with_log or not LOG_LINE.match(l))
 
     def wait_stopped(self, patience=PATIENCE):
         """At firn>: until no VM runs any more. Returns the last answer of vms."""
