@@ -22,7 +22,7 @@ TARGET_FLAGS := -std=gnu11 -O2 -g -ffreestanding -mcmodel=kernel -mno-red-zone \
 
 # Only newlib's and the compiler's own headers: never the build machine's.
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include 2>/dev/null)
-TARGET_INCLUDES = -I. -Iarch/x86 -Iarch/x86/vmx -Ibuild -nostdinc -isystem $(NEWLIB)/include -isystem $(GCC_INCLUDE) \
+TARGET_INCLUDES = -I. -Iarch/x86 -Iarch/x86/vmx -Iarch/x86/svm -Ibuild -nostdinc -isystem $(NEWLIB)/include -isystem $(GCC_INCLUDE) \
 	-isystem $(ZYDIS)/include
 
 # Paths in the image and its debug information don't depend on where the tree was cloned.

@@ -5,6 +5,7 @@
 
 #include "arch/x86/lapic.h"
 #include "arch/x86/regs.h"
+#include "arch/x86/svm/svm_vcpu.h"
 #include "arch/x86/vmx/vmx_vcpu.h"
 
 /* KVM paravirt MSRs of one vCPU (pvclock.c). */
@@ -13,22 +14,25 @@ struct pvclock {
 };
 
 struct arch_vcpu {
-	/* enum x86_gpr order; RSP's slot is not used while VMX holds it: use virt_get(VREG_RSP). */
+	/* enum x86_gpr order; RSP's slot is not used: hardware holds it: use virt_get(VREG_RSP). */
 	u64 gpr[NR_GPRS];
 	u64 cr2;
-	u64 dr[4], dr6; /* DR7 is in the VMCS */
+	u64 dr[4], dr6; /* DR7 is in the VMCS or VMCB */
 	u64 xcr0, xss;
 	void *xsave; /* guest's XSAVE area, 64-byte aligned */
 
-	/* MSRs without hardware switching by the VMCS */
+	/* MSRs that VMX does not switch; SVM switches those up to kernel_gs_base */
 	u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
 	u64 misc_enable, spec_ctrl, tsc_adjust;
 	u64 mtrr_def_type, mtrr_phys[16], mtrr_fixed[11];
 
 	struct lapic lapic;
 	struct pvclock pvclock;
-	struct vmx_vcpu vmx;
-	u64 exits[128]; /* by exit reason of the vendor */
+	union {
+		struct vmx_vcpu vmx;
+		struct svm_vcpu svm;
+	};
+	u64 exits[160]; /* by exit reason of the vendor */
 };
 
 #endif

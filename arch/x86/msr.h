@@ -118,5 +118,9 @@
 #define MSR_GS_BASE		   0xc0000101
 #define MSR_KERNEL_GS_BASE	   0xc0000102
 #define MSR_TSC_AUX		   0xc0000103
+#define MSR_VM_CR		   0xc0010114
+#define VM_CR_LOCK		   BIT(3)
+#define VM_CR_SVMDIS		   BIT(4)
+#define MSR_VM_HSAVE_PA		   0xc0010117
 
 #endif

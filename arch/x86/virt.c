@@ -3,14 +3,22 @@
 #include "arch/x86/virt.h"
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/svm/svm.h"
 #include "arch/x86/vcpu_state.h"
 #include "arch/x86/vmx/vmx.h"
 #include "arch/x86/x86.h"
 
+/* Decided on the boot CPU, before any other. Direct calls: the exit path has no indirect branch. */
+static bool is_svm;
+
 enum firn_err virt_cpu_enable(void)
 {
 	static bool initialised;
-	enum firn_err err = vmx_virt_enable();
+	enum firn_err err;
+
+	if (!initialised)
+		is_svm = svm_supported();
+	err = is_svm ? svm_virt_enable() : vmx_virt_enable();
 
 	if (err == FIRN_OK && !initialised) {
 		initialised = true;
@@ -22,47 +30,62 @@ enum firn_err virt_cpu_enable(void)
 void virt_cpu_disable(void)
 {
 	vcpu_state_cpu_off();
-	vmx_virt_disable();
+	if (is_svm)
+		svm_virt_disable();
+	else
+		vmx_virt_disable();
 }
 
 void virt_cpu_emergency_disable(void)
 {
-	vmx_virt_emergency_disable();
+	if (is_svm)
+		svm_virt_emergency_disable();
+	else
+		vmx_virt_emergency_disable();
 }
 
 void virt_use_software_lapic(void)
 {
-	vmx_use_software_lapic();
+	/* SVM has no other. */
+	if (!is_svm)
+		vmx_use_software_lapic();
 }
 
 const char *virt_cpu_status(unsigned cpu)
 {
-	return vmx_cpu_status(cpu);
+	return is_svm ? svm_cpu_status(cpu) : vmx_cpu_status(cpu);
 }
 
 bool virt_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx)
 {
-	return vmx_missing_features(missing, ctx);
+	return is_svm ? svm_missing_features(missing, ctx) : vmx_missing_features(missing, ctx);
 }
 
 enum firn_err virt_vm_create(struct vm *vm)
 {
-	return vmx_vm_create(vm);
+	return is_svm ? svm_vm_create(vm) : vmx_vm_create(vm);
 }
 
 void virt_vm_destroy(struct vm *vm)
 {
-	vmx_vm_destroy(vm);
+	if (is_svm)
+		svm_vm_destroy(vm);
+	else
+		vmx_vm_destroy(vm);
 }
 
 enum firn_err virt_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
 {
-	return vmx_map(vm, gpa, hpa, size, writable);
+	return is_svm ? svm_map(vm, gpa, hpa, size, writable)
+		      : vmx_map(vm, gpa, hpa, size, writable);
 }
 
 void virt_unmap(struct vm *vm, u64 gpa, u64 size)
 {
-	vmx_unmap(vm, gpa, size);
+	if (is_svm)
+		svm_unmap(vm, gpa, size);
+	else
+		vmx_unmap(vm, gpa, size);
 }
 
 enum firn_err virt_vcpu_create(struct vcpu *vcpu)
@@ -71,7 +94,7 @@ enum firn_err virt_vcpu_create(struct vcpu *vcpu)
 
 	if (err != FIRN_OK)
 		return err;
-	err = vmx_vcpu_create(vcpu);
+	err = is_svm ? svm_vcpu_create(vcpu) : vmx_vcpu_create(vcpu);
 	if (err != FIRN_OK)
 		vcpu_state_destroy(vcpu);
 	return err;
@@ -79,78 +102,116 @@ enum firn_err virt_vcpu_create(struct vcpu *vcpu)
 
 void virt_vcpu_destroy(struct vcpu *vcpu)
 {
-	vmx_vcpu_destroy(vcpu);
+	if (is_svm)
+		svm_vcpu_destroy(vcpu);
+	else
+		vmx_vcpu_destroy(vcpu);
 	vcpu_state_destroy(vcpu);
 }
 
 void virt_make_current(struct vcpu *vcpu)
 {
-	vmx_make_current(vcpu);
+	if (is_svm)
+		svm_make_current(vcpu);
+	else
+		vmx_make_current(vcpu);
 }
 
 void virt_forget(struct vcpu *vcpu)
 {
-	vmx_forget(vcpu);
+	if (is_svm)
+		svm_forget(vcpu);
+	else
+		vmx_forget(vcpu);
 }
 
 void virt_save_resident(struct vcpu *vcpu)
 {
-	vmx_save_resident(vcpu);
+	if (is_svm)
+		svm_save_resident(vcpu);
+	else
+		vmx_save_resident(vcpu);
 }
 
 void virt_load_resident(struct vcpu *vcpu)
 {
-	vmx_load_resident(vcpu);
+	if (is_svm)
+		svm_load_resident(vcpu);
+	else
+		vmx_load_resident(vcpu);
 }
 
 void virt_reset_vendor(struct vcpu *vcpu)
 {
-	vmx_reset(vcpu);
+	if (is_svm)
+		svm_reset(vcpu);
+	else
+		vmx_reset(vcpu);
 }
 
 u64 virt_get(struct vcpu *vcpu, enum vreg reg)
 {
-	return vmx_get(vcpu, reg);
+	return is_svm ? svm_get(vcpu, reg) : vmx_get(vcpu, reg);
 }
 
 void virt_set(struct vcpu *vcpu, enum vreg reg, u64 value)
 {
-	vmx_set(vcpu, reg, value);
+	if (is_svm)
+		svm_set(vcpu, reg, value);
+	else
+		vmx_set(vcpu, reg, value);
 }
 
 void virt_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out)
 {
-	vmx_get_seg(vcpu, seg, out);
+	if (is_svm)
+		svm_get_seg(vcpu, seg, out);
+	else
+		vmx_get_seg(vcpu, seg, out);
 }
 
 void virt_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *in)
 {
-	vmx_set_seg(vcpu, seg, in);
+	if (is_svm)
+		svm_set_seg(vcpu, seg, in);
+	else
+		vmx_set_seg(vcpu, seg, in);
 }
 
 void virt_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4])
 {
-	vmx_set_pdptes(vcpu, pdpte);
+	/* Nested paging reads them from memory (APM 2 15.25.10). */
+	if (!is_svm)
+		vmx_set_pdptes(vcpu, pdpte);
 }
 
 void virt_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
 {
-	vmx_inject(vcpu, vector, error);
+	if (is_svm)
+		svm_inject(vcpu, vector, error);
+	else
+		vmx_inject(vcpu, vector, error);
 }
 
 void virt_skip(struct vcpu *vcpu)
 {
-	vmx_skip(vcpu);
+	if (is_svm)
+		svm_skip(vcpu);
+	else
+		vmx_skip(vcpu);
 }
 
 void virt_single_step_trap(struct vcpu *vcpu)
 {
-	vmx_single_step_trap(vcpu);
+	if (is_svm)
+		svm_single_step_trap(vcpu);
+	else
+		vmx_single_step_trap(vcpu);
 }
 
 bool virt_event_queued(struct vcpu *vcpu)
 {
-	return vmx_event_queued(vcpu);
+	return is_svm ? svm_event_queued(vcpu) : vmx_event_queued(vcpu);
 }
 
 u64 virt_guest_tsc(struct vcpu *vcpu)
@@ -165,33 +226,41 @@ u64 virt_guest_to_host_tsc(struct vcpu *vcpu, u64 guest_tsc)
 
 void virt_update_tsc_offset(struct vcpu *vcpu)
 {
-	vmx_update_tsc_offset(vcpu);
+	if (is_svm)
+		svm_update_tsc_offset(vcpu);
+	else
+		vmx_update_tsc_offset(vcpu);
 }
 
 void virt_update_apic_mode(struct vcpu *vcpu)
 {
-	vmx_update_apic_mode(vcpu);
+	if (!is_svm)
+		vmx_update_apic_mode(vcpu);
 }
 
 void virt_flush_guest_tlb(struct vcpu *vcpu)
 {
-	vmx_flush_guest_tlb(vcpu);
+	if (is_svm)
+		svm_flush_guest_tlb(vcpu);
+	else
+		vmx_flush_guest_tlb(vcpu);
 }
 
 enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end)
 {
 	virt_vcpu_load(vcpu);
-	return vmx_run(vcpu, slice_end);
+	return is_svm ? svm_run(vcpu, slice_end) : vmx_run(vcpu, slice_end);
 }
 
 void virt_mask_cpuid(u32 leaf, u32 out[4])
 {
-	vmx_mask_cpuid(leaf, out);
+	if (!is_svm)
+		vmx_mask_cpuid(leaf, out);
 }
 
 const char *virt_exit_name(unsigned reason)
 {
-	return vmx_exit_name(reason);
+	return is_svm ? svm_exit_name(reason) : vmx_exit_name(reason);
 }
 
 void virt_predictor_barrier(void)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exits that both vendors handle in the same way, once they know which instruction it was. Inline:
+ * they are most of the path from an exit to the next entry. On the CPU that runs the vCPU. False:
+ * the caller injects #GP(0); else it goes on behind the instruction.
+ */
+#ifndef FIRN_X86_GUEST_EXITS_H
+#define FIRN_X86_GUEST_EXITS_H
+
+#include "arch/x86/guest_msr.h"
+#include "arch/x86/guest_xstate.h"
+#include "arch/x86/x86.h"
+#include "core/iobus.h"
+#include "core/vcpu.h"
+#include "core/work.h"
+
+/* RDX:RAX of WRMSR and XSETBV */
+static inline u64 guest_rdx_rax(const struct vcpu *vcpu)
+{
+	return vcpu->arch.gpr[REG_RDX] << 32 | (u32)vcpu->arch.gpr[REG_RAX];
+}
+
+static inline void guest_cpuid(struct vcpu *vcpu)
+{
+	u64 *gpr = vcpu->arch.gpr;
+	u32 out[4];
+
+	vcpu_cpuid(vcpu, (u32)gpr[REG_RAX], (u32)gpr[REG_RCX], out);
+	gpr[REG_RAX] = out[0];
+	gpr[REG_RBX] = out[1];
+	gpr[REG_RCX] = out[2];
+	gpr[REG_RDX] = out[3];
+}
+
+static inline bool guest_rdmsr(struct vcpu *vcpu)
+{
+	u64 value, *gpr = vcpu->arch.gpr;
+
+	if (!guest_msr_read(vcpu, (u32)gpr[REG_RCX], &value))
+		return false;
+	gpr[REG_RAX] = (u32)value;
+	gpr[REG_RDX] = value >> 32;
+	return true;
+}
+
+static inline bool guest_wrmsr(struct vcpu *vcpu)
+{
+	return guest_msr_write(vcpu, (u32)vcpu->arch.gpr[REG_RCX], guest_rdx_rax(vcpu));
+}
+
+static inline bool guest_xsetbv(struct vcpu *vcpu)
+{
+	if (!guest_xcr0_set(vcpu, (u32)vcpu->arch.gpr[REG_RCX], guest_rdx_rax(vcpu)))
+		return false;
+	xsetbv(0, vcpu->arch.xcr0);
+	return true;
+}
+
+/* IN: width 1, 2, 4 bytes. */
+static inline void guest_port_in(struct vcpu *vcpu, u16 port, unsigned width)
+{
+	u64 value, *rax = &vcpu->arch.gpr[REG_RAX];
+
+	iobus_read(&vcpu->vm->pio, port, width, &value);
+	if (width == 4)
+		*rax = (u32)value;
+	else if (width == 2)
+		*rax = (*rax & ~0xffffull) | (u16)value;
+	else
+		*rax = (*rax & ~0xffull) | (u8)value;
+}
+
+static inline void guest_port_out(struct vcpu *vcpu, u16 port, unsigned width)
+{
+	iobus_write(&vcpu->vm->pio, port, width, vcpu->arch.gpr[REG_RAX] & (BIT(8 * width) - 1));
+}
+
+/* Before each entry. False: *stop says why the vCPU gives up the CPU. */
+static inline bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
+{
+	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING)) {
+		*stop = VCPU_STOP_EVENT;
+		return false;
+	}
+	if (unlikely(work_pending())) {
+		*stop = VCPU_STOP_PREEMPTED;
+		return false;
+	}
+	if (unlikely(vcpu->state == VCPU_HALTED)) {
+		if (!vcpu_can_wake(vcpu)) {
+			*stop = VCPU_STOP_HALTED;
+			return false;
+		}
+		vcpu->state = VCPU_RUNNABLE;
+	}
+	return true;
+}
+
+#endif

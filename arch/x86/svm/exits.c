@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* #VMEXITs: the table, the dispatch and the handlers that decode SVM's exit information. */
+#include "arch/x86/svm/exits.h"
+
+#include "arch/x86/cpuid_bits.h"
+#include "arch/x86/emulate.h"
+#include "arch/x86/guest_exits.h"
+#include "arch/x86/hypercall.h"
+#include "core/exit_trace.h"
+
+static void exit_ignored(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+static void exit_ud(struct vcpu *vcpu)
+{
+	svm_inject_ud(vcpu);
+}
+
+static void exit_gp(struct vcpu *vcpu)
+{
+	svm_inject_gp(vcpu);
+}
+
+/* #DB and #AC are the guest's own. DR6 and DR7 were updated before the exit (15.12.2). */
+static void exit_db(struct vcpu *vcpu)
+{
+	svm_inject(vcpu, VECTOR_DB, 0);
+}
+
+static void exit_ac(struct vcpu *vcpu)
+{
+	svm_inject(vcpu, VECTOR_AC, (u32)vmcb_of(vcpu)->exit_info_1);
+}
+
+static void exit_mc(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	__asm__ volatile("int $18" : : : "memory");
+}
+
+static void exit_shutdown(struct vcpu *vcpu)
+{
+	vm_triple_fault(vcpu->vm);
+}
+
+static void exit_task_switch(struct vcpu *vcpu)
+{
+	vm_crash(vcpu->vm, "hardware task switches are not supported (RIP 0x%llx)",
+		 (unsigned long long)vmcb_of(vcpu)->rip);
+}
+
+static void exit_cpuid(struct vcpu *vcpu)
+{
+	/* Some CPUs don't let XSETBV exit: what leaf 0xd says follows the real XCR0. */
+	if (unlikely((u32)vcpu->arch.gpr[REG_RAX] == CPUID_XSTATE))
+		vcpu->arch.xcr0 = xgetbv(0);
+	guest_cpuid(vcpu);
+	svm_skip(vcpu);
+}
+
+static void exit_hlt(struct vcpu *vcpu)
+{
+	svm_skip(vcpu);
+	vcpu->state = VCPU_HALTED;
+}
+
+static void exit_vmmcall(struct vcpu *vcpu)
+{
+	guest_hypercall(vcpu);
+	svm_skip(vcpu);
+}
+
+static void exit_io(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+	u64 info = vmcb->exit_info_1;
+
+	if (info & IO_INFO_STRING) {
+		vcpu_emulate_io_string(vcpu);
+		return;
+	}
+	if (info & IO_INFO_IN)
+		guest_port_in(vcpu, IO_INFO_PORT(info), IO_INFO_SIZE(info));
+	else
+		guest_port_out(vcpu, IO_INFO_PORT(info), IO_INFO_SIZE(info));
+	vcpu->arch.svm.next_rip = vmcb->exit_info_2;
+	svm_skip(vcpu);
+}
+
+static void exit_msr(struct vcpu *vcpu)
+{
+	bool write = vmcb_of(vcpu)->exit_info_1 & MSR_INFO_WRITE;
+
+	if (!svm_locate(vcpu, write ? SVM_OPCODE2(0x0f, 0x30) : SVM_OPCODE2(0x0f, 0x32)))
+		return;
+	if (write ? guest_wrmsr(vcpu) : guest_rdmsr(vcpu))
+		svm_skip(vcpu);
+	else
+		svm_inject_gp(vcpu);
+}
+
+/* INVD comes here too on QEMU 7.2. Caches are coherent without either. */
+static void exit_wbinvd(struct vcpu *vcpu)
+{
+	if (svm_locate_either(vcpu, SVM_OPCODE2(0x0f, 0x09), SVM_OPCODE2(0x0f, 0x08)))
+		svm_skip(vcpu);
+}
+
+static void exit_xsetbv(struct vcpu *vcpu)
+{
+	if (guest_xsetbv(vcpu))
+		svm_skip(vcpu);
+	else
+		svm_inject_gp(vcpu);
+}
+
+/* Present, but not for writing. */
+static bool is_rom_write(u64 info)
+{
+	return (info & NPF_WRITE) && (info & NPF_PRESENT);
+}
+
+static void exit_npf(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	u64 gpa = vmcb->exit_info_2;
+
+	/* A write to ROM is mapped already and comes back: the emulator loses it. */
+	if (!is_rom_write(vmcb->exit_info_1) && vm_fault_in(vcpu->vm, gpa))
+		return;
+	/* The instruction at RIP is to blame only if no event was being delivered. */
+	if (vmcb->exit_int_info & EVENT_VALID)
+		vm_crash(vcpu->vm, "event delivery needs device memory at 0x%llx",
+			 (unsigned long long)gpa);
+	else
+		vcpu_emulate(vcpu);
+}
+
+#define EXIT_NAME(index, name, handler, opcode) [index] = name,
+static const char *const exit_names[SVM_NR_EXITS] = { SVM_EXITS(EXIT_NAME) };
+_Static_assert(SVM_NR_EXITS <= ARRAY_SIZE(((struct arch_vcpu *)0)->exits), "a counter each");
+
+const char *svm_exit_name(unsigned reason)
+{
+	return reason < ARRAY_SIZE(exit_names) ? exit_names[reason] : NULL;
+}
+
+static unsigned exit_index(u32 code)
+{
+	if (likely(code < SVM_EXITS_LOW))
+		return code;
+	return code == SVM_EXIT_NPF ? SVM_EXIT_INDEX_NPF : SVM_NR_EXITS;
+}
+
+#define EXIT_CASE(index, name, handler, opcode)            \
+	case index:                                        \
+		if (!(opcode) || svm_locate(vcpu, opcode)) \
+			handler(vcpu);                     \
+		return;
+
+void svm_handle_exit(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	unsigned index = exit_index((u32)vmcb->exit_code);
+
+	vcpu->arch.exits[index < SVM_NR_EXITS ? index : 0]++;
+	if (exit_trace_is_on(vcpu))
+		exit_trace_add(vcpu, (u16)index, vmcb->rip, vmcb->exit_info_1);
+	svm_requeue_event(vcpu);
+	if (unlikely(vcpu->arch.svm.stepping) && svm_end_step(vcpu))
+		return;
+	switch (index) {
+		SVM_EXITS(EXIT_CASE)
+	default:
+		svm_vmrun_failed(vcpu);
+	}
+}

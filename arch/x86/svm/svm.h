@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the SVM backend share. */
+#ifndef FIRN_SVM_SVM_H
+#define FIRN_SVM_SVM_H
+
+#include "arch/x86/svm/lifecycle.h"
+#include "arch/x86/svm/vmcb.h"
+#include "arch/x86/virt.h"
+
+extern struct svm_cpu svm_cpus[];
+
+struct svm_cpu *svm_this_cpu(void);
+
+static inline struct vmcb *vmcb_of(struct vcpu *vcpu)
+{
+	return vcpu->arch.svm.vmcb;
+}
+
+/* The CPU must read these parts of the VMCB (CLEAN_*) again. */
+static inline void svm_changed(struct vmcb *vmcb, u64 parts)
+{
+	vmcb->clean &= ~parts;
+}
+
+/* entry.S: runs the guest until it exits. RAX and RSP are in the VMCB. Interrupts are off. */
+void svm_enter(u64 gpr[NR_GPRS], u64 vmcb_pa, u64 host_vmcb_pa);
+
+/* vmcb_setup.c */
+enum firn_err svm_maps_init(void);
+void svm_init_vmcb(struct vcpu *vcpu);
+void svm_set_misc1(struct vmcb *vmcb, u32 set, u32 clear);
+void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear);
+
+/* events.c: decides what the next entry injects. */
+void svm_prepare_events(struct vcpu *vcpu);
+void svm_requeue_event(struct vcpu *vcpu);
+void svm_take_tpr(struct vcpu *vcpu); /* after an exit: the guest may have written CR8 */
+static inline void svm_queue(struct vcpu *vcpu, u64 event)
+{
+	vcpu->arch.svm.queued = event | EVENT_VALID;
+}
+
+/* nmi.c */
+void svm_prepare_nmi(struct vcpu *vcpu);
+void svm_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
+void svm_iret(struct vcpu *vcpu); /* the guest is about to execute IRET */
+/* After an exit while stepping: ends the step. True: this exit's #DB was only that. */
+bool svm_end_step(struct vcpu *vcpu);
+
+/* instruction.c */
+struct svm_instruction {
+	u8 bytes[15];
+	u8 count;  /* bytes that could be fetched */
+	u8 prefix; /* bytes before the opcode */
+	u8 rex;	   /* 0 = none */
+	bool lock;
+};
+/* Fetches the instruction at CS:RIP and looks at its prefixes. False: it is not there any more. */
+bool svm_fetch(struct vcpu *vcpu, struct svm_instruction *insn);
+/*
+ * The exit was caused by the instruction with this opcode (SVM_OPCODE*): finds its end for
+ * svm_skip(). False: other code is there by now, and the guest is to execute that.
+ */
+bool svm_locate(struct vcpu *vcpu, u32 opcode);
+bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other); /* of the same length */
+void svm_forget_fetched(struct vcpu *vcpu);
+
+/* One to three opcode bytes; the first is the lowest. */
+#define SVM_OPCODE1(a)	     (1u << 24 | (a))
+#define SVM_OPCODE2(a, b)    (2u << 24 | (b) << 8 | (a))
+#define SVM_OPCODE3(a, b, c) (3u << 24 | (c) << 16 | (b) << 8 | (a))
+
+/* cr_access.c: MOV to and from control registers, CLTS, LMSW, SMSW. */
+void svm_cr_access(struct vcpu *vcpu);
+/* Is a MOV to CR3 at RIP? */
+bool svm_is_mov_to_cr3(struct vcpu *vcpu);
+
+/* exits.c */
+void svm_handle_exit(struct vcpu *vcpu);
+/* vmrun_failure.c: VMRUN refused the VMCB; says why and crashes the VM. */
+void svm_vmrun_failed(struct vcpu *vcpu);
+
+/* What virt.c calls: the functions of virt.h on SVM. */
+bool svm_supported(void); /* CPUID says so; nothing more is known */
+enum firn_err svm_virt_enable(void);
+void svm_virt_disable(void);
+void svm_virt_emergency_disable(void);
+const char *svm_cpu_status(unsigned cpu);
+bool svm_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx);
+enum firn_err svm_vm_create(struct vm *vm);
+void svm_vm_destroy(struct vm *vm);
+enum firn_err svm_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable);
+void svm_unmap(struct vm *vm, u64 gpa, u64 size);
+enum firn_err svm_vcpu_create(struct vcpu *vcpu);
+void svm_vcpu_destroy(struct vcpu *vcpu);
+void svm_make_current(struct vcpu *vcpu);
+void svm_forget(struct vcpu *vcpu);
+void svm_save_resident(struct vcpu *vcpu);
+void svm_load_resident(struct vcpu *vcpu);
+void svm_reset(struct vcpu *vcpu);
+u64 svm_get(struct vcpu *vcpu, enum vreg reg);
+void svm_set(struct vcpu *vcpu, enum vreg reg, u64 value);
+void svm_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out);
+void svm_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *in);
+void svm_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error);
+#define svm_inject_gp(vcpu) svm_inject(vcpu, VECTOR_GP, 0)
+#define svm_inject_ud(vcpu) svm_inject(vcpu, VECTOR_UD, 0)
+void svm_skip(struct vcpu *vcpu);
+void svm_single_step_trap(struct vcpu *vcpu);
+bool svm_event_queued(struct vcpu *vcpu);
+void svm_update_tsc_offset(struct vcpu *vcpu);
+void svm_flush_guest_tlb(struct vcpu *vcpu);
+enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end);
+const char *svm_exit_name(unsigned reason);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* VM and vCPU life on SVM: creation, power-on state, switching a vCPU's state onto a CPU. */
+#include <svm_hw.h>
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/cpuid_bits.h"
+#include "arch/x86/nested_table.h"
+#include "arch/x86/svm/caps.h"
+#include "arch/x86/svm/npt.h"
+#include "arch/x86/svm/svm.h"
+#include "core/log.h"
+#include "core/pmem.h"
+
+#define CPUID_EXT1_ECX_SVM BIT(2)
+
+struct svm_cpu svm_cpus[MAX_CPUS];
+
+struct svm_cpu *svm_this_cpu(void)
+{
+	return &svm_cpus[cpu_index()];
+}
+
+bool svm_supported(void)
+{
+	return cpu_features.max_extended_leaf >= CPUID_EXT1 &&
+	       (cpuid(CPUID_EXT1, 0).ecx & CPUID_EXT1_ECX_SVM);
+}
+
+enum firn_err svm_virt_enable(void)
+{
+	struct svm_cpu *cpu = svm_this_cpu();
+	bool first = svm_caps.revision == 0;
+	enum firn_err err = svm_cpu_enable(cpu);
+
+	if (err != FIRN_OK || !first)
+		return err;
+	err = svm_maps_init();
+	if (err != FIRN_OK)
+		svm_cpu_disable(cpu);
+	return err;
+}
+
+void svm_virt_disable(void)
+{
+	svm_cpu_disable(svm_this_cpu());
+}
+
+void svm_virt_emergency_disable(void)
+{
+	svm_cpu_emergency_disable(svm_this_cpu());
+}
+
+const char *svm_cpu_status(unsigned cpu)
+{
+	const struct svm_cpu *c = &svm_cpus[cpu];
+
+	return c->state == SVM_NONE && c->why[0] ? c->why : svm_cpu_state_name(c->state);
+}
+
+bool svm_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx)
+{
+	if (!svm_caps.revision)
+		return false;
+	svm_caps_check(&svm_caps, missing, ctx);
+	return true;
+}
+
+enum firn_err svm_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
+{
+	enum firn_err err;
+
+	spin_lock(&vm->arch.nested_lock);
+	err = npt_map(vm->arch.nested_root, gpa, hpa, size, writable);
+	spin_unlock(&vm->arch.nested_lock);
+	return err;
+}
+
+void svm_unmap(struct vm *vm, u64 gpa, u64 size)
+{
+	nested_unmap(vm->arch.nested_root, gpa, size);
+}
+
+enum firn_err svm_vm_create(struct vm *vm)
+{
+	vm->arch.nested_root = nested_create();
+	return vm->arch.nested_root ? FIRN_OK : ERR_NOMEM;
+}
+
+void svm_vm_destroy(struct vm *vm)
+{
+	nested_destroy(vm->arch.nested_root);
+	vm->arch.nested_root = 0;
+}
+
+enum firn_err svm_vcpu_create(struct vcpu *vcpu)
+{
+	struct svm_vcpu *v = &vcpu->arch.svm;
+
+	v->cpu = -1;
+	v->vmcb = pmem_alloc_page(PMEM_VMX);
+	if (!v->vmcb)
+		return ERR_NOMEM;
+	v->vmcb_pa = virt_to_phys(v->vmcb);
+	svm_init_vmcb(vcpu);
+	return FIRN_OK;
+}
+
+void svm_vcpu_destroy(struct vcpu *vcpu)
+{
+	struct svm_vcpu *v = &vcpu->arch.svm;
+
+	if (!v->vmcb)
+		return;
+	BUG_ON(v->cpu >= 0);
+	pmem_free_page(v->vmcb, PMEM_VMX);
+	v->vmcb = NULL;
+}
+
+/* In the VMCB while the vCPU is resident. */
+static const struct {
+	u16 vmcb, arch;
+} switched[] = {
+#define SWITCHED(field)                                                         \
+	{                                                                       \
+		offsetof(struct vmcb, field), offsetof(struct arch_vcpu, field) \
+	}
+	SWITCHED(star), SWITCHED(lstar),	  SWITCHED(cstar), SWITCHED(sfmask),
+	SWITCHED(cr2),	SWITCHED(kernel_gs_base), SWITCHED(dr6),
+#undef SWITCHED
+};
+
+void svm_save_resident(struct vcpu *vcpu)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(switched); i++)
+		*(u64 *)((char *)&vcpu->arch + switched[i].arch) =
+			*(u64 *)((char *)vmcb_of(vcpu) + switched[i].vmcb);
+	/* Some CPUs don't let XSETBV exit. On the others this is the same value. */
+	vcpu->arch.xcr0 = xgetbv(0);
+}
+
+void svm_load_resident(struct vcpu *vcpu)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(switched); i++)
+		*(u64 *)((char *)vmcb_of(vcpu) + switched[i].vmcb) =
+			*(u64 *)((char *)&vcpu->arch + switched[i].arch);
+	svm_changed(vmcb_of(vcpu), CLEAN_CR2 | CLEAN_DR);
+}
+
+void svm_make_current(struct vcpu *vcpu)
+{
+	struct svm_vcpu *v = &vcpu->arch.svm;
+
+	BUG_ON(v->cpu >= 0 && v->cpu != (int)cpu_index());
+	v->cpu = (int)cpu_index();
+	/* Another VMCB, or this one on another CPU, may have been in the cache meanwhile. */
+	v->vmcb->clean = 0;
+	/* What VMLOAD brings back: it is the same at every exit. */
+	vmsave(svm_this_cpu()->host_vmcb_pa);
+}
+
+void svm_forget(struct vcpu *vcpu)
+{
+	vcpu->arch.svm.cpu = -1;
+	vcpu->arch.svm.asid.pool = NULL;
+	svm_forget_fetched(vcpu);
+}
+
+void svm_reset(struct vcpu *vcpu)
+{
+	struct svm_vcpu *v = &vcpu->arch.svm;
+
+	v->vmcb->debugctl = 0;
+	v->queued = 0;
+	v->stepping = false;
+	svm_forget_fetched(vcpu);
+}
