@@ -102,22 +102,26 @@ static void idle(struct run_queue *q)
 	q->stats.idle_tsc += clock_tsc() - start;
 }
 
+static void pass(struct run_queue *q)
+{
+	struct vcpu *vcpu;
+
+	epoch_quiescent();
+	work_run();
+	timer_run(clock_tsc());
+	if (cpu_index() == 0 && cpu_loop_poll)
+		cpu_loop_poll();
+	vcpu = dequeue(q);
+	if (vcpu)
+		run(q, vcpu);
+	else
+		idle(q);
+}
+
 void cpu_loop(void)
 {
 	struct run_queue *q = this_queue();
 
-	for (;;) {
-		struct vcpu *vcpu;
-
-		epoch_quiescent();
-		work_run();
-		timer_run(clock_tsc());
-		if (cpu_index() == 0 && cpu_loop_poll)
-			cpu_loop_poll();
-		vcpu = dequeue(q);
-		if (vcpu)
-			run(q, vcpu);
-		else
-			idle(q);
-	}
+	for (;;)
+		pass(q);
 }
