@@ -281,22 +281,25 @@ enum firn_err vm_start(struct vm *vm, struct load_error *error)
  * Transitions: asked for from anywhere, completed on the boot CPU when all vCPUs have stopped
  */
 
-static bool raise_transition(struct vm *vm, enum vm_transition wanted)
+/* The reason goes with the transition: two vCPUs may ask at once. */
+static bool raise_transition(struct vm *vm, enum vm_transition wanted, const char *why)
 {
-	u32 seen = __atomic_load_n(&vm->transition, __ATOMIC_ACQUIRE);
+	bool raised = false;
 
-	while (seen < wanted)
-		if (__atomic_compare_exchange_n(&vm->transition, &seen, wanted, false,
-						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			return true;
-	return false;
+	spin_lock(&vm->transition_lock);
+	if (vm->transition < wanted) {
+		__atomic_store_n(&vm->transition, wanted, __ATOMIC_RELEASE);
+		snprintf(vm->reason, sizeof(vm->reason), "%s", why);
+		raised = true;
+	}
+	spin_unlock(&vm->transition_lock);
+	return raised;
 }
 
 static void request(struct vm *vm, enum vm_transition wanted, const char *why)
 {
-	if (!raise_transition(vm, wanted))
+	if (!raise_transition(vm, wanted, why))
 		return;
-	snprintf(vm->reason, sizeof(vm->reason), "%s", why);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vcpu_post_event(vm->vcpu[i], VCPU_EVENT_STOP);
 }

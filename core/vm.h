@@ -37,11 +37,12 @@ enum vm_transition {
 struct vm {
 	unsigned id; /* index in the table of VMs */
 	const struct vm_config *config;
-	u32 state;	  /* enum vm_state; written on the boot CPU */
-	u32 transition;	  /* enum vm_transition, atomic */
-	u32 active_vcpus; /* atomic: vCPUs that have not stopped yet */
-	char reason[128]; /* of the last transition */
-	bool reported;	  /* the guest wrote an exit status */
+	u32 state;			 /* enum vm_state; written on the boot CPU */
+	u32 transition;			 /* enum vm_transition, atomic */
+	u32 active_vcpus;		 /* atomic: vCPUs that have not stopped yet */
+	char reason[128];		 /* of the last transition */
+	struct spinlock transition_lock; /* of transition and reason while it runs */
+	bool reported;			 /* the guest wrote an exit status */
 	u8 exit_status;
 
 	struct memslots memory;
