@@ -343,13 +343,16 @@ void vm_report_exit_status(struct vm *vm, u8 status)
 
 static enum firn_err request_if(struct vm *vm, bool possible, enum vm_transition wanted)
 {
+	static const char at_console[] = "asked for at the console";
+
 	if (!possible)
 		return ERR_STATE;
 	if (vm->state == VM_RUNNING) {
-		request(vm, wanted, "asked for at the console");
+		request(vm, wanted, at_console);
 		return FIRN_OK;
 	}
 	vm->transition = wanted;
+	snprintf(vm->reason, sizeof(vm->reason), "%s", at_console);
 	complete_transition(&vm->transition_work);
 	return FIRN_OK;
 }
