@@ -152,7 +152,7 @@ static enum firn_err make_devices(struct vm *vm)
 
 static void complete_transition(struct work *work);
 
-/* A VM that could not be made gives everything back, but for its vCPUs' small structures' owner. */
+/* A VM that could not be made gives everything back. */
 static void unmake(struct vm *vm)
 {
 	if (vm->vdevs)
@@ -180,8 +180,8 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 		{ "vCPUs", make_vcpus },
 		{ "devices", make_devices },
 	};
-	struct vm *vm = nr_vms < CONFIG_MAX_VMS ? calloc(1, sizeof(*vm)) : NULL;
-	enum firn_err err = ERR_NOMEM;
+	enum firn_err err = nr_vms < CONFIG_MAX_VMS ? ERR_NOMEM : ERR_FULL;
+	struct vm *vm = err == ERR_NOMEM ? calloc(1, sizeof(*vm)) : NULL;
 
 	if (!vm) {
 		snprintf(error->text, sizeof(error->text), "%s", firn_strerror(err));
