@@ -337,7 +337,7 @@ void vm_triple_fault(struct vm *vm)
 
 void vm_report_exit_status(struct vm *vm, u8 status)
 {
-	vm->exit_status = vm->reported ? MAX(vm->exit_status, status) : status;
+	vm->exit_status = MAX(vm->exit_status, status);
 	vm->reported = true;
 }
 

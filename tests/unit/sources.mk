@@ -34,6 +34,7 @@ test_emulate_vcpu_LIBS := $(ZYDIS)/libzydis-host.a
 test_epoch_SRC := arch/fake/fake.c
 test_err_SRC := core/err.c
 test_exit_trace_SRC := core/exit_trace.c arch/fake/fake.c
+test_files_SRC :=
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
 test_guest_abi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c
 test_guest_abi_CFLAGS := -Iarch/x86
@@ -118,3 +119,20 @@ test_uart16550_CFLAGS := $(X86_TEST_CFLAGS)
 test_vdevs_SRC := $(LAPIC_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC) $(filter-out \
 	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c
 test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
+
+# VMs and CPUs as a whole: vm_fixture.c includes core/vm.c and core/sched.c.
+VM_TEST_SRC := tests/unit/vm_fixture.c core/epoch.c core/err.c core/files.c core/guest_memory.c \
+	core/iobus.c core/log.c core/memslot.c core/pmem.c core/timer.c core/vcpu.c core/work.c \
+	arch/fake/fake.c
+VM_TEST_LIBS := -Wl,--wrap=calloc
+test_machine_LIBS := $(VM_TEST_LIBS)
+test_machine_SRC := $(VM_TEST_SRC)
+test_sched_LIBS := $(VM_TEST_LIBS)
+test_sched_SRC := $(VM_TEST_SRC)
+test_vcpu_events_LIBS := $(VM_TEST_LIBS)
+test_vcpu_events_SRC := $(VM_TEST_SRC)
+test_vcpu_events_threads_LIBS := $(VM_TEST_LIBS)
+test_vcpu_events_threads_SAN := thread
+test_vcpu_events_threads_SRC := $(VM_TEST_SRC)
+test_vm_life_LIBS := $(VM_TEST_LIBS)
+test_vm_life_SRC := $(VM_TEST_SRC)
