@@ -667,7 +667,7 @@ static void test_manual_describes_every_command(void **state)
 	while (fgets(line, sizeof(line), f)) {
 		bool known = false;
 
-		if (sscanf(line, "### `%31[a-z]", name) != 1)
+		if (sscanf(line, "### `%31[a-z-]", name) != 1)
 			continue;
 		for (size_t i = 0; i < shell_nr_commands; i++)
 			known |= strcmp(shell_commands[i].name, name) == 0;
