@@ -221,6 +221,8 @@ static void note_run(const struct vcpu *vcpu)
 {
 	guest_of(vcpu)->runs++;
 	guest_of(vcpu)->on_cpu = true;
+	if (threaded)
+		fake_set_tsc(clock_tsc() + 1);
 	if (!threaded && nr_runs < sizeof(runs) - 1)
 		runs[nr_runs++] = (char)((vcpu->id ? 'A' : 'a') + vcpu->vm->id);
 }
@@ -270,6 +272,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)
 void arch_vcpu_init(struct vcpu *vcpu)
 {
 	check_owner(vcpu);
+	assert_true(guest_of(vcpu)->resets > 0);
 	guest_of(vcpu)->inits++;
 	guest_of(vcpu)->next = 0;
 	guest_of(vcpu)->on_cpu = true;
@@ -513,6 +516,7 @@ void remove_vms(void)
 	while (nr_vms)
 		unmake(vms[--nr_vms]);
 	memset(guests, 0, sizeof(guests));
+	nr_done = 0;
 }
 
 static void default_configs(void)

@@ -18,7 +18,7 @@
 #define FIXTURE_RAM	  (48 * MiB)
 #define FIXTURE_OLD	  0xa5 /* what the machine's RAM holds before a guest uses it */
 #define FIXTURE_KERNEL	  "kernel in memory"
-#define FIXTURE_LOAD_GPA  0x200000ull
+#define FIXTURE_LOAD_GPA  0x3000ull
 
 /* What a guest does until its next exit; runs on the vCPU's CPU. */
 typedef void (*guest_step)(struct vcpu *vcpu);
@@ -57,7 +57,7 @@ void set_cpus(unsigned count);
 /* VM number index with so many vCPUs, vCPU n on CPU n modulo the CPUs. */
 struct vm *make_vm(unsigned index, unsigned vcpus);
 void start_vm_ok(struct vm *vm);
-/* Removes all VMs; memory must be as before. Called by the teardown. */
+/* Removes all VMs, and what their guests and transitions left. Called by the teardown. */
 void remove_vms(void);
 
 /* One pass of the CPU's loop; nothing while it sleeps and nothing woke it: returns false then. */
@@ -65,6 +65,7 @@ bool cpu_pass(unsigned cpu);
 /* Passes on all CPUs in turn until all sleep, at most so many each: spinning guests go on. */
 void settle(void);
 bool cpu_asleep(unsigned cpu);
+/* Also checks that it is there once at most. */
 bool on_run_queue(unsigned cpu, const struct vcpu *vcpu);
 
 /* The next or a later call of something that can fail fails: 0 = the next; -1 = none. */
