@@ -10,6 +10,7 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
+#include "core/guest_layout.h"
 #include "core/log.h"
 
 #define MSR_NAME_MAX 28
@@ -24,6 +25,8 @@
 /* Known not to exist: guests that try are not worth a log line. */
 #define ABSENT	 .read = msr_none, .write = msr_refuse, .flags = MSR_ABSENT
 #define CONSTANT .read = msr_read_reset, .flags = MSR_READONLY
+/* Chipset and core settings of AMD CPUs: guests find them as firmware should leave them. */
+#define AMD_CONSTANT .read = msr_read_reset, .write = msr_ignore, .flags = MSR_READONLY | MSR_AMD
 #define SPEC_CTRL_FEATURES                                                                \
 	X86_FEATURE_IBRS_IBPB, X86_FEATURE_STIBP, X86_FEATURE_SSBD, X86_FEATURE_AMD_IBRS, \
 		X86_FEATURE_AMD_STIBP, X86_FEATURE_AMD_SSBD
@@ -139,6 +142,19 @@ static const struct msr_row rows[] = {
 	  .flags = MSR_RESET | MSR_PASSTHROUGH },
 	{ MSR_TSC_AUX, MSR_TSC_AUX, "TSC_AUX", NEEDS(X86_FEATURE_RDTSCP, X86_FEATURE_RDPID),
 	  FIELD(tsc_aux), .write = msr_write_u32, .flags = MSR_RESET | MSR_PASSTHROUGH },
+	{ MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, "K7_PERF", ABSENT },
+	{ MSR_SYSCFG, MSR_SYSCFG, "SYSCFG", AMD_CONSTANT },
+	{ MSR_HWCR, MSR_HWCR, "HWCR", AMD_CONSTANT, .reset = HWCR_TSC_FREQ_SEL },
+	{ MSR_TOP_MEM, MSR_TOP_MEM, "TOP_MEM", AMD_CONSTANT, .reset = GUEST_HOLE_START },
+	{ MSR_TOP_MEM2, MSR_TOP_MEM2, "TOP_MEM2", AMD_CONSTANT },
+	{ MSR_NB_CFG, MSR_NB_CFG, "NB_CFG", AMD_CONSTANT },
+	{ MSR_PATCH_LOADER, MSR_PATCH_LOADER, "PATCH_LOADER", ABSENT },
+	{ MSR_PSTATE_LIMIT, MSR_PSTATE7, "PSTATE", ABSENT },
+	{ MSR_VM_CR, MSR_VM_HSAVE_PA, "SVM", ABSENT },
+	{ MSR_PERF_CTL0, MSR_PERF_CTR5, "PERF", ABSENT },
+	{ MSR_LS_CFG, MSR_LS_CFG, "LS_CFG", ABSENT },
+	/* Firn sees to it on each CPU (svm/vcpu.c). */
+	{ MSR_DE_CFG, MSR_DE_CFG, "DE_CFG", AMD_CONSTANT, .reset = DE_CFG_LFENCE_SERIALIZE },
 };
 
 static const struct msr_row *find(u32 msr)
@@ -159,6 +175,8 @@ static const struct msr_row *find(u32 msr)
 static bool exists(const struct vcpu *vcpu, const struct msr_row *row)
 {
 	if (row->flags & MSR_ABSENT)
+		return false;
+	if ((row->flags & MSR_AMD) && !cpuid_image_is_amd(&vcpu->vm->arch.cpuid))
 		return false;
 	if (!row->features)
 		return true;

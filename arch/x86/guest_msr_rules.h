@@ -14,6 +14,7 @@
 #define MSR_RESET	   BIT(5) /* power-on sets it to reset */
 #define MSR_RESET_BY_INIT  BIT(6) /* so does INIT */
 #define MSR_RESET_BY_WRITE BIT(7) /* by its write function */
+#define MSR_AMD		   BIT(8) /* exists in VMs with an AMD CPU */
 
 #define MSR_MTRR_PAIRS	       8 /* variable ranges */
 #define MSR_MISC_ENABLE_FIXED  (MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL)

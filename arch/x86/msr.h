@@ -118,9 +118,25 @@
 #define MSR_GS_BASE		   0xc0000101
 #define MSR_KERNEL_GS_BASE	   0xc0000102
 #define MSR_TSC_AUX		   0xc0000103
+#define MSR_K7_EVNTSEL0		   0xc0010000
+#define MSR_K7_PERFCTR3		   0xc0010007
+#define MSR_SYSCFG		   0xc0010010
+#define MSR_HWCR		   0xc0010015
+#define HWCR_TSC_FREQ_SEL	   BIT(24) /* the TSC counts at the rate of P-state 0 */
+#define MSR_TOP_MEM		   0xc001001a
+#define MSR_TOP_MEM2		   0xc001001d
+#define MSR_NB_CFG		   0xc001001f
+#define MSR_PATCH_LOADER	   0xc0010020
+#define MSR_PSTATE_LIMIT	   0xc0010061
+#define MSR_PSTATE7		   0xc001006b
 #define MSR_VM_CR		   0xc0010114
 #define VM_CR_LOCK		   BIT(3)
 #define VM_CR_SVMDIS		   BIT(4)
 #define MSR_VM_HSAVE_PA		   0xc0010117
+#define MSR_PERF_CTL0		   0xc0010200
+#define MSR_PERF_CTR5		   0xc001020b
+#define MSR_LS_CFG		   0xc0011020
+#define MSR_DE_CFG		   0xc0011029
+#define DE_CFG_LFENCE_SERIALIZE	   BIT(1)
 
 #endif

@@ -166,6 +166,7 @@ static int setup(void **state)
 	document[fread(document, 1, sizeof(document) - 1, f)] = '\0';
 	fclose(f);
 	host_full();
+	host.amd = true; /* what Intel CPUs have, and more */
 	fake = guest_create(1);
 	guest_feature(fake, X86_FEATURE_XSAVES, true); /* so that IA32_XSS is listed */
 	return 0;

@@ -412,6 +412,45 @@ static void test_apic(void **state)
 	rd_gp(0x802);
 }
 
+static const u32 amd_msrs[] = { MSR_SYSCFG,   MSR_HWCR,	  MSR_TOP_MEM,
+				MSR_TOP_MEM2, MSR_NB_CFG, MSR_DE_CFG };
+
+static void test_no_amd_msrs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(amd_msrs); i++) {
+		rd_gp(amd_msrs[i]);
+		wr_gp(amd_msrs[i], 0);
+	}
+}
+
+static int setup_amd(void **state)
+{
+	(void)state;
+	host_full();
+	host.amd = true;
+	fake = guest_create(1);
+	vcpu = &fake->vcpu[0]->vcpu;
+	return 0;
+}
+
+/* Settings of the chipset and the core: as firmware leaves them, whatever the guest writes. */
+static void test_amd_msrs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(amd_msrs); i++) {
+		u64 before = rd(amd_msrs[i]);
+
+		wr(amd_msrs[i], ~before);
+		assert_int_equal(rd(amd_msrs[i]), before);
+		assert_int_equal(guest_msr_set(vcpu, amd_msrs[i], 0), ERR_READONLY);
+	}
+	assert_int_equal(rd(MSR_HWCR), HWCR_TSC_FREQ_SEL);
+	assert_int_equal(rd(MSR_DE_CFG), DE_CFG_LFENCE_SERIALIZE);
+	rd_gp(MSR_VM_CR);
+	wr_gp(MSR_VM_HSAVE_PA, 0);
+}
+
 static void test_misc(void **state)
 {
 	(void)state;
@@ -625,6 +664,8 @@ int main(void)
 		TEST(test_tsc_moves_pvclock),
 		TEST(test_apic),
 		TEST(test_misc),
+		TEST(test_no_amd_msrs),
+		cmocka_unit_test_setup_teardown(test_amd_msrs, setup_amd, teardown),
 		TEST(test_xss),
 		TEST(test_arch_capabilities),
 		TEST(test_reset_and_init),

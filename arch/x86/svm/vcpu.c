@@ -26,14 +26,26 @@ bool svm_supported(void)
 	       (cpuid(CPUID_EXT1, 0).ecx & CPUID_EXT1_ECX_SVM);
 }
 
+/* Guests are told that LFENCE waits for earlier instructions (guest_msr.c); APM 2 3.2.2. */
+static void make_lfence_serializing(void)
+{
+	u64 de_cfg;
+
+	if (rdmsr_safe(MSR_DE_CFG, &de_cfg) && !(de_cfg & DE_CFG_LFENCE_SERIALIZE))
+		wrmsr_safe(MSR_DE_CFG, de_cfg | DE_CFG_LFENCE_SERIALIZE);
+}
+
 enum firn_err svm_virt_enable(void)
 {
 	struct svm_cpu *cpu = svm_this_cpu();
 	bool first = svm_caps.revision == 0;
 	enum firn_err err = svm_cpu_enable(cpu);
 
-	if (err != FIRN_OK || !first)
+	if (err != FIRN_OK)
 		return err;
+	make_lfence_serializing();
+	if (!first)
+		return FIRN_OK;
 	err = svm_maps_init();
 	if (err != FIRN_OK)
 		svm_cpu_disable(cpu);
