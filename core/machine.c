@@ -58,8 +58,8 @@ void machine_shutdown(enum machine_end end)
 
 static void vm_changed(struct vm *vm, enum vm_transition done)
 {
-	(void)vm;
-	(void)done;
+	if (done == VM_RESET && !is_alive(vm))
+		start_failed = true;
 	if (ending || any_vm_alive()) {
 		end_if_idle();
 		return;
