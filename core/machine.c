@@ -88,6 +88,7 @@ bool machine_has_memory(const struct firn_config *cfg)
 				  (unsigned long long)(vc->memory / MiB),
 				  (unsigned long long)(left / MiB));
 			enough = false;
+			start_failed = true;
 		} else {
 			left -= vc->memory;
 		}
