@@ -4,6 +4,7 @@
  * fastest try counts: in others the host has to do with consoles and timers.
  */
 #include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/hypercall.h"
 
 #define LOOPS		      1000
 #define WAKE_LOOPS	      50
@@ -30,9 +31,12 @@ static void op_cpuid(void)
 
 static void op_vmcall(void)
 {
-	u64 rax = KVM_HC_VAPIC_POLL_IRQ;
+	vmcall(KVM_HC_VAPIC_POLL_IRQ);
+}
 
-	__asm__ volatile("vmcall" : "+a"(rax) : : "memory");
+static void op_vmmcall(void)
+{
+	vmmcall(KVM_HC_VAPIC_POLL_IRQ);
 }
 
 static void op_rdmsr(void)
@@ -88,6 +92,15 @@ static void op_apic_eoi(void)
 static void op_cr8(void)
 {
 	__asm__ volatile("mov %0, %%cr8" : : "r"(0ull));
+}
+
+/* Off and on again. */
+static void op_cr0_wp(void)
+{
+	u64 cr0 = read_cr0();
+
+	write_cr0(cr0 & ~(u64)CR0_WP);
+	write_cr0(cr0);
 }
 
 static void op_cr4(void)
@@ -147,12 +160,12 @@ static void bench_wake(void)
 
 GUEST_TEST(bench)
 {
-	static const struct {
+	const struct {
 		const char *name;
 		void (*op)(void);
 	} ops[] = {
 		{ "cpuid", op_cpuid },
-		{ "vmcall", op_vmcall },
+		{ "vmcall", cpu_is_amd() ? op_vmmcall : op_vmcall },
 		{ "rdmsr-misc-enable", op_rdmsr },
 		{ "wrmsr-tsc-adjust", op_wrmsr },
 		{ "wrmsr-tsc-deadline", op_wrmsr_deadline },
@@ -166,6 +179,7 @@ GUEST_TEST(bench)
 		{ "self-ipi", op_self_ipi },
 		{ "cr8-write", op_cr8 },
 		{ "cr4-write", op_cr4 },
+		{ "cr0-wp-toggle", op_cr0_wp },
 		{ "mmio-read-unclaimed", op_mmio_read },
 	};
 	u64 empty;

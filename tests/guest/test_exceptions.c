@@ -2,6 +2,7 @@
 /* Exceptions arrive with the right vector, error code, CR2 and RIP; single-stepping; #DF. */
 #include "tests/guest/lib/fault.h"
 #include "tests/guest/lib/guest.h"
+#include "tests/guest/lib/hypercall.h"
 #include "tests/guest/lib/segments.h"
 #include "tests/guest/lib/window.h"
 
@@ -255,9 +256,9 @@ static void user_hlt(void)
 	__asm__ volatile("hlt");
 }
 
-static void user_vmcall(void)
+static void user_hypercall(void)
 {
-	__asm__ volatile("vmcall" : "=a"(user_result) : "a"(1ull) : "memory");
+	user_result = cpu_is_amd() ? vmmcall(1) : vmcall(1);
 }
 
 static void user(void *fn)
@@ -279,8 +280,8 @@ static void check_user_mode(void)
 	check_fault("IN at CPL 3", user, user_in, VECTOR_GP, 0);
 	check_fault("RDMSR at CPL 3", user, user_rdmsr, VECTOR_GP, 0);
 	check_fault("HLT at CPL 3", user, user_hlt, VECTOR_GP, 0);
-	check_no_fault("VMCALL at CPL 3", user, user_vmcall);
-	check_eq("VMCALL at CPL 3 is refused (KVM_EPERM)", user_result, (u64)-1);
+	check_no_fault("a hypercall at CPL 3", user, user_hypercall);
+	check_eq("a hypercall at CPL 3 is refused (KVM_EPERM)", user_result, (u64)-1);
 	write_cr0(cr0 | CR0_AM);
 	check_fault("#AC at CPL 3", user_ac, user_unaligned, VECTOR_AC, 0);
 	write_cr0(cr0);

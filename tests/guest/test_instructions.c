@@ -2,6 +2,7 @@
 /* Instructions that always exit or that the guest's CPU does not have; hypercalls. */
 #include "tests/guest/lib/fault.h"
 #include "tests/guest/lib/guest.h"
+#include "tests/guest/lib/hypercall.h"
 
 #define KVM_ENOSYS	      1000
 #define KVM_HC_VAPIC_POLL_IRQ 1
@@ -26,7 +27,8 @@ INSTRUCTION(vmwrite, "vmwrite %%rax, %%rax")
 INSTRUCTION(invept, "invept operand(%%rip), %%rax")
 INSTRUCTION(invvpid, "invvpid operand(%%rip), %%rax")
 INSTRUCTION(vmfunc, "vmfunc")
-INSTRUCTION(vmmcall, "vmmcall")
+INSTRUCTION(vmcall_, "vmcall")
+INSTRUCTION(vmmcall_, "vmmcall")
 INSTRUCTION(vmrun, "vmrun")
 INSTRUCTION(getsec, "getsec")
 INSTRUCTION(rsm, "rsm")
@@ -52,10 +54,10 @@ static void check_absent(void)
 		{ "VMPTRLD is #UD", vmptrld },	 { "VMREAD is #UD", vmread },
 		{ "VMWRITE is #UD", vmwrite },	 { "INVEPT is #UD", invept },
 		{ "INVVPID is #UD", invvpid },	 { "VMFUNC is #UD", vmfunc },
-		{ "VMMCALL is #UD", vmmcall },	 { "VMRUN is #UD", vmrun },
-		{ "GETSEC is #UD", getsec },	 { "RSM is #UD", rsm },
-		{ "MONITOR is #UD", monitor },	 { "MWAIT is #UD", mwait },
-		{ "XSAVES is #UD", xsaves_ },	 { "TPAUSE is #UD", tpause_ },
+		{ "VMRUN is #UD", vmrun },	 { "GETSEC is #UD", getsec },
+		{ "RSM is #UD", rsm },		 { "MONITOR is #UD", monitor },
+		{ "MWAIT is #UD", mwait },	 { "XSAVES is #UD", xsaves_ },
+		{ "TPAUSE is #UD", tpause_ },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
@@ -75,31 +77,41 @@ static void check_present(void)
 		check_fault("RDTSCP is #UD", rdtscp_, NULL, VECTOR_UD, 0);
 }
 
-static u64 vmcall(u64 number)
+static u64 hypercall(u64 number)
 {
 	u64 rbx = 1, rcx = 2, rdx = 3, rsi = 4;
 
-	__asm__ volatile("vmcall"
-			 : "+a"(number), "+b"(rbx), "+c"(rcx), "+d"(rdx), "+S"(rsi)
-			 :
-			 : "memory");
-	check("VMCALL changes only RAX", rbx == 1 && rcx == 2 && rdx == 3 && rsi == 4,
+	if (cpu_is_amd())
+		__asm__ volatile("vmmcall"
+				 : "+a"(number), "+b"(rbx), "+c"(rcx), "+d"(rdx), "+S"(rsi)
+				 :
+				 : "memory");
+	else
+		__asm__ volatile("vmcall"
+				 : "+a"(number), "+b"(rbx), "+c"(rcx), "+d"(rdx), "+S"(rsi)
+				 :
+				 : "memory");
+	check("a hypercall changes only RAX", rbx == 1 && rcx == 2 && rdx == 3 && rsi == 4,
 	      "RBX %llu RCX %llu", (unsigned long long)rbx, (unsigned long long)rcx);
 	return number;
 }
 
-static void vmcall_once(void *arg)
+static void hypercall_once(void *arg)
 {
 	(void)arg;
-	vmcall(KVM_HC_VAPIC_POLL_IRQ);
+	hypercall(KVM_HC_VAPIC_POLL_IRQ);
 }
 
 GUEST_TEST(instructions)
 {
 	check_absent();
 	check_present();
-	if (!check_no_fault("VMCALL", vmcall_once, NULL))
+	if (cpu_is_amd())
+		check_fault("VMCALL is #UD", vmcall_, NULL, VECTOR_UD, 0);
+	else
+		check_fault("VMMCALL is #UD", vmmcall_, NULL, VECTOR_UD, 0);
+	if (!check_no_fault("a hypercall", hypercall_once, NULL))
 		return;
-	check_eq("VMCALL of an unknown hypercall", vmcall(UNKNOWN_HYPERCALL), (u64)-KVM_ENOSYS);
-	check_eq("VMCALL of a hypercall that is not offered", vmcall(10), (u64)-KVM_ENOSYS);
+	check_eq("an unknown hypercall", hypercall(UNKNOWN_HYPERCALL), (u64)-KVM_ENOSYS);
+	check_eq("a hypercall that is not offered", hypercall(10), (u64)-KVM_ENOSYS);
 }
