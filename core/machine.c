@@ -25,6 +25,11 @@ unsigned machine_exit_status(void)
 	return status;
 }
 
+void machine_cannot_start(void)
+{
+	start_failed = true;
+}
+
 static bool is_alive(const struct vm *vm)
 {
 	return vm->state == VM_RUNNING || vm->state == VM_PAUSED;

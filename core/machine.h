@@ -5,6 +5,8 @@
 
 #include "core/config.h"
 
+/* Nothing will be started, and the exit status is to say so. */
+void machine_cannot_start(void);
 /* Is there memory for all VMs? Logs an error for each that has none left. */
 bool machine_has_memory(const struct firn_config *config);
 /* Makes and starts the VMs of the configuration; what fails is logged and the rest goes on. */

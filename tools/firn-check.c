@@ -115,8 +115,9 @@ int main(int argc, char **argv)
 	text = read_file(argv[1], argv[1]);
 	for (int i = 2; i < argc; i++)
 		add_file(argv[i]);
-	if (config_parse(text.data, text.size, &cfg, &errors) == FIRN_OK &&
-	    config_check_files(&cfg, file_exists, NULL, &errors) == FIRN_OK) {
+	config_parse(text.data, text.size, &cfg, &errors);
+	config_check_files(&cfg, file_exists, NULL, &errors);
+	if (errors.count == 0) {
 		for (unsigned i = 0; i < cfg.nr_vms; i++)
 			check_vm(&cfg.vm[i], &errors);
 	}

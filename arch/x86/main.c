@@ -137,9 +137,9 @@ static bool read_config(void)
 		log_error("no firn.conf found: nothing to start");
 		return false;
 	}
-	if (config_parse(phys_to_virt(handover.config_base), handover.config_size, &config,
-			 &config_errors) == FIRN_OK)
-		config_check_files(&config, files_exist, NULL, &config_errors);
+	config_parse(phys_to_virt(handover.config_base), handover.config_size, &config,
+		     &config_errors);
+	config_check_files(&config, files_exist, NULL, &config_errors);
 	for (unsigned i = 0; i < MIN(config_errors.count, (unsigned)CONFIG_MAX_ERRORS); i++)
 		log_error("%s:%u: %s", handover.config_name, config_errors.error[i].line,
 			  config_errors.error[i].text);
@@ -195,7 +195,9 @@ static void run(void)
 		apply_settings();
 	if (configured && !virtualized)
 		log_error("no VM can be started: the boot CPU has no virtualization");
-	else if (configured && machine_has_memory(&config))
+	if (!configured || !virtualized)
+		machine_cannot_start();
+	else if (machine_has_memory(&config))
 		machine_start_vms(&config);
 	shell_init();
 	log_memory();
