@@ -60,9 +60,12 @@ const char *vmx_cpu_status(unsigned cpu)
 
 bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx)
 {
-	if (!vmx_caps.basic)
+	struct vmx_caps caps;
+
+	/* Not vmx_caps, which stays empty when a required feature is missing. */
+	if (vmx_caps_read(&caps, rdmsr_safe) != FIRN_OK)
 		return false;
-	vmx_caps_check(&vmx_caps, missing, ctx);
+	vmx_caps_check(&caps, missing, ctx);
 	return true;
 }
 
