@@ -99,6 +99,10 @@ struct vcpu;
  */
 enum emu_result vcpu_emulate(struct vcpu *vcpu);
 
+/* One access to the device at gpa, the LAPIC included; width: 1, 2, 4, 8. On the vCPU's CPU. */
+u64 vcpu_mmio_read(struct vcpu *vcpu, u64 gpa, unsigned width);
+void vcpu_mmio_write(struct vcpu *vcpu, u64 gpa, unsigned width, u64 value);
+
 /*
  * INS and OUTS, with or without REP, after a string port I/O exit. Same rules; at most
  * EMU_STRING_BUDGET iterations, then RIP is still on the instruction and the guest executes the rest.

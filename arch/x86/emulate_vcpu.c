@@ -74,7 +74,7 @@ static bool is_lapic(struct vcpu *vcpu, u64 gpa)
 	       (gpa & PAGE_MASK) == (lapic->apic_base & APIC_BASE_ADDRESS);
 }
 
-static u64 device_read(struct vcpu *vcpu, u64 gpa, unsigned width)
+u64 vcpu_mmio_read(struct vcpu *vcpu, u64 gpa, unsigned width)
 {
 	u64 value;
 
@@ -87,7 +87,7 @@ static u64 device_read(struct vcpu *vcpu, u64 gpa, unsigned width)
 	return lapic_read(&vcpu->arch.lapic, gpa & ~PAGE_MASK);
 }
 
-static void device_write(struct vcpu *vcpu, u64 gpa, unsigned width, u64 value)
+void vcpu_mmio_write(struct vcpu *vcpu, u64 gpa, unsigned width, u64 value)
 {
 	if (!is_lapic(vcpu, gpa))
 		iobus_write(&vcpu->vm->mmio, gpa, width, value);
@@ -113,7 +113,7 @@ static void read_device(struct vcpu *vcpu, u64 gpa, u8 *to, unsigned len)
 		u64 value;
 
 		width = device_width(gpa, len);
-		value = device_read(vcpu, gpa, width);
+		value = vcpu_mmio_read(vcpu, gpa, width);
 		memcpy(to, &value, width);
 	}
 }
@@ -125,7 +125,7 @@ static void write_device(struct vcpu *vcpu, u64 gpa, const u8 *from, unsigned le
 
 		width = device_width(gpa, len);
 		memcpy(&value, from, width);
-		device_write(vcpu, gpa, width, value);
+		vcpu_mmio_write(vcpu, gpa, width, value);
 	}
 }
 

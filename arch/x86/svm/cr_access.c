@@ -21,37 +21,51 @@
 #define EXTENDED	   8u /* what REX.R and REX.B add */
 #define OPERAND_SIZE	   0x66
 
-/* An instruction of the 0F map with a ModRM byte. */
-struct cr_instruction {
-	u8 opcode, modrm;
-	unsigned cr, gpr;
-	bool wide;  /* REX.W */
-	bool small; /* operand-size prefix */
-};
-
-static bool decode(struct vcpu *vcpu, struct cr_instruction *out)
+static bool decode(const struct svm_instruction *insn, struct svm_cr_instruction *out,
+		   unsigned *length)
 {
+	const u8 *p = insn->bytes + insn->prefix;
+	unsigned left = insn->count - insn->prefix, opcode_length;
+
+	*out = (struct svm_cr_instruction){ 0 };
+	if (left < 2 || p[0] != OPCODE_ESCAPE)
+		return false;
+	for (unsigned i = 0; i < insn->prefix; i++)
+		out->small |= insn->bytes[i] == OPERAND_SIZE;
+	out->opcode = p[1];
+	opcode_length = out->opcode == OPCODE_CLTS ? 2 : 3;
+	if (left < opcode_length)
+		return false;
+	out->modrm = opcode_length > 2 ? p[2] : 0;
+	out->cr = MODRM_REG(out->modrm) | (insn->rex & REX_R ? EXTENDED : 0);
+	/* LOCK makes CR8 reachable outside 64-bit mode (CPUID AltMovCr8). */
+	if (insn->lock)
+		out->cr |= EXTENDED;
+	out->gpr = MODRM_RM(out->modrm) | (insn->rex & REX_B ? EXTENDED : 0);
+	out->wide = insn->rex & REX_W;
+	*length = insn->prefix + opcode_length;
+	return true;
+}
+
+/* False: it is not there any more. */
+static bool find(struct vcpu *vcpu, struct svm_cr_instruction *out)
+{
+	const struct svm_known *known = svm_find_known(vcpu, SVM_CR_ACCESS);
 	struct svm_instruction insn;
-	const u8 *p = insn.bytes;
+	struct svm_known *entry;
 	unsigned length;
 
-	if (!svm_fetch(vcpu, &insn) || insn.count < insn.prefix + 2u)
-		return false;
-	for (unsigned i = 0; i < insn.prefix; i++)
-		out->small |= p[i] == OPERAND_SIZE;
-	p += insn.prefix;
-	out->opcode = p[1];
-	length = out->opcode == OPCODE_CLTS ? 2 : 3;
-	if (p[0] != OPCODE_ESCAPE || insn.count < insn.prefix + length)
-		return false;
-	out->modrm = length > 2 ? p[2] : 0;
-	out->cr = MODRM_REG(out->modrm) | (insn.rex & REX_R ? EXTENDED : 0);
-	/* LOCK makes CR8 reachable outside 64-bit mode (CPUID AltMovCr8). */
-	if (insn.lock)
-		out->cr |= EXTENDED;
-	out->gpr = MODRM_RM(out->modrm) | (insn.rex & REX_B ? EXTENDED : 0);
-	out->wide = insn.rex & REX_W;
-	vcpu->arch.svm.next_rip = vmcb_of(vcpu)->rip + insn.prefix + length;
+	if (likely(known)) {
+		*out = known->cr;
+		length = known->length;
+	} else {
+		if (!svm_fetch(vcpu, &insn) || !decode(&insn, out, &length))
+			return false;
+		entry = svm_remember(vcpu, &insn, SVM_CR_ACCESS, length);
+		if (entry)
+			entry->cr = *out;
+	}
+	vcpu->arch.svm.next_rip = vmcb_of(vcpu)->rip + length;
 	return true;
 }
 
@@ -68,7 +82,7 @@ static void skip_or_gp(struct vcpu *vcpu, bool done)
 		svm_inject_gp(vcpu);
 }
 
-static void mov_to_cr(struct vcpu *vcpu, const struct cr_instruction *i)
+static void mov_to_cr(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 {
 	u64 value = vcpu_gpr(vcpu, i->gpr);
 
@@ -77,7 +91,7 @@ static void mov_to_cr(struct vcpu *vcpu, const struct cr_instruction *i)
 	skip_or_gp(vcpu, guest_cr_write(vcpu, i->cr, value));
 }
 
-static void mov_from_cr(struct vcpu *vcpu, const struct cr_instruction *i)
+static void mov_from_cr(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 {
 	u64 value = guest_cr_read(vcpu, i->cr);
 
@@ -86,7 +100,7 @@ static void mov_from_cr(struct vcpu *vcpu, const struct cr_instruction *i)
 }
 
 /* A 16-bit destination keeps what is above. */
-static void smsw(struct vcpu *vcpu, const struct cr_instruction *i)
+static void smsw(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 {
 	u64 cr0 = svm_get(vcpu, VREG_CR0), old = vcpu_gpr(vcpu, i->gpr);
 	bool default16 = !in_64bit_code(vmcb_of(vcpu)) &&
@@ -111,7 +125,7 @@ static void refuse_memory(struct vcpu *vcpu)
 			 (unsigned long long)vmcb_of(vcpu)->rip);
 }
 
-static void group7(struct vcpu *vcpu, const struct cr_instruction *i)
+static void group7(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 {
 	unsigned operation = MODRM_REG(i->modrm);
 
@@ -127,12 +141,10 @@ static void group7(struct vcpu *vcpu, const struct cr_instruction *i)
 
 void svm_cr_access(struct vcpu *vcpu)
 {
-	struct cr_instruction i = { 0 };
+	struct svm_cr_instruction i;
 
-	if (!decode(vcpu, &i)) {
-		svm_forget_fetched(vcpu);
-		return;
-	}
+	if (!find(vcpu, &i))
+		return; /* not there any more: the guest executes what is */
 	switch (i.opcode) {
 	case OPCODE_MOV_TO_CR:
 		mov_to_cr(vcpu, &i);
@@ -147,14 +159,12 @@ void svm_cr_access(struct vcpu *vcpu)
 	case OPCODE_GROUP7:
 		group7(vcpu, &i);
 		break;
-	default: /* other code is there by now: the guest executes it */
-		svm_forget_fetched(vcpu);
 	}
 }
 
 bool svm_is_mov_to_cr3(struct vcpu *vcpu)
 {
-	struct cr_instruction i = { 0 };
+	struct svm_cr_instruction i;
 
-	return decode(vcpu, &i) && i.opcode == OPCODE_MOV_TO_CR && i.cr == 3;
+	return find(vcpu, &i) && i.opcode == OPCODE_MOV_TO_CR && i.cr == 3;
 }

@@ -3,8 +3,7 @@
 #include "arch/x86/exception.h"
 #include "arch/x86/svm/svm.h"
 
-#define DR6_BS	     BIT(14)
-#define TPR_CLASS(t) ((t) >> 4)
+#define DR6_BS BIT(14)
 
 static u64 queued(struct vcpu *vcpu)
 {
@@ -122,28 +121,14 @@ static __noinline void inject_pending(struct vcpu *vcpu)
 	watch_cr8(vcpu, !lapic_irr_empty(lapic));
 }
 
-static u64 tpr_class(struct vcpu *vcpu)
+static inline void give_tpr(struct vcpu *vcpu, struct vmcb *vmcb)
 {
-	return TPR_CLASS(vcpu->arch.lapic.page[APIC_TPR]);
-}
-
-static void give_tpr(struct vcpu *vcpu)
-{
-	struct vmcb *vmcb = vmcb_of(vcpu);
-	u64 tpr = tpr_class(vcpu);
+	u64 tpr = vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT;
 
 	if (likely((vmcb->int_ctl & INT_CTL_V_TPR) == tpr))
 		return;
 	vmcb->int_ctl = (vmcb->int_ctl & ~INT_CTL_V_TPR) | tpr;
 	svm_changed(vmcb, CLEAN_TPR);
-}
-
-void svm_take_tpr(struct vcpu *vcpu)
-{
-	u64 tpr = vmcb_of(vcpu)->int_ctl & INT_CTL_V_TPR;
-
-	if (unlikely(tpr != tpr_class(vcpu)))
-		lapic_set_cr8(&vcpu->arch.lapic, tpr);
 }
 
 /* On the path of every exit: what is rarely needed is out of line, so that little has to be saved. */
@@ -157,7 +142,7 @@ void svm_prepare_events(struct vcpu *vcpu)
 	if (unlikely(!lapic_irr_empty(&vcpu->arch.lapic) ||
 		     (vmcb->intercept_cr & INTERCEPT_CR_WRITE(8))))
 		inject_pending(vcpu);
-	give_tpr(vcpu);
+	give_tpr(vcpu, vmcb);
 	vmcb->event_inj = vcpu->arch.svm.queued;
 	vcpu->arch.svm.queued = 0;
 }

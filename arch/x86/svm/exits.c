@@ -6,6 +6,7 @@
 #include "arch/x86/emulate.h"
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
+#include "arch/x86/mmio_mov.h"
 #include "core/exit_trace.h"
 
 static void exit_ignored(struct vcpu *vcpu)
@@ -122,6 +123,24 @@ static bool is_rom_write(u64 info)
 	return (info & NPF_WRITE) && (info & NPF_PRESENT);
 }
 
+/*
+ * Only when the access itself faulted, and within a page, so that its operand is at gpa: that of a
+ * page's first byte may begin in the page before.
+ */
+static bool move_device_register(struct vcpu *vcpu, u64 gpa)
+{
+	const struct mmio_mov *mov;
+
+	if (!(vmcb_of(vcpu)->exit_info_1 & NPF_FINAL) || IS_ALIGNED(gpa, PAGE_SIZE))
+		return false;
+	mov = svm_find_mov(vcpu);
+	if (!mov || !IS_ALIGNED(gpa, (u64)mov->width))
+		return false;
+	mmio_mov_execute(vcpu, mov, gpa);
+	svm_skip(vcpu);
+	return true;
+}
+
 static void exit_npf(struct vcpu *vcpu)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
@@ -134,7 +153,7 @@ static void exit_npf(struct vcpu *vcpu)
 	if (vmcb->exit_int_info & EVENT_VALID)
 		vm_crash(vcpu->vm, "event delivery needs device memory at 0x%llx",
 			 (unsigned long long)gpa);
-	else
+	else if (is_rom_write(vmcb->exit_info_1) || !move_device_register(vcpu, gpa))
 		vcpu_emulate(vcpu);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The instruction that exited: its bytes and its length, for CPUs that don't save the next RIP.
- * Those that exit have fixed opcodes, so that only their prefixes have to be counted.
+ * Those that exit have fixed opcodes, so that only their prefixes have to be counted. What was
+ * found out is kept, since loops and drivers exit at the same places again and again.
  */
 #include "arch/x86/guest_walk.h"
 #include "arch/x86/msr.h"
@@ -17,7 +18,8 @@
 #define REX		     0x40
 #define LOCK_PREFIX	     0xf0
 #define MISMATCHES_MAX	     100
-#define FETCH_SHIFT	     4 /* neighbouring instructions share an entry rather than a place */
+#define KNOWN_SHIFT	     5
+#define MODE_LMA_SHIFT	     8 /* from EFER to a bit that segment attributes don't have */
 #define INSTRUCTION_MAX	     sizeof(((struct svm_instruction *)0)->bytes)
 #define LINEAR_32(linear)    ((linear)&0xffffffff)
 #define PAGE_OFFSET(address) ((address) & ~PAGE_MASK)
@@ -52,14 +54,43 @@ static u64 linear_rip(const struct vmcb *vmcb)
 	return in_64bit_code(vmcb) ? vmcb->rip : LINEAR_32(vmcb->rip + vmcb->cs.base);
 }
 
-static struct svm_fetch_entry *entry_of(struct vcpu *vcpu, u64 linear)
+static u32 mode_of(const struct vmcb *vmcb)
 {
-	return &vcpu->arch.svm.fetched[(linear >> FETCH_SHIFT) % SVM_FETCH_ENTRIES];
+	return vmcb->cs.attrib | (u32)(vmcb->efer & EFER_LMA) << MODE_LMA_SHIFT;
 }
 
-void svm_forget_fetched(struct vcpu *vcpu)
+static struct svm_known *known_at(struct vcpu *vcpu)
 {
-	memset(vcpu->arch.svm.fetched, 0, sizeof(vcpu->arch.svm.fetched));
+	u64 rip = vmcb_of(vcpu)->rip;
+
+	return &vcpu->arch.svm.known[(rip ^ rip >> KNOWN_SHIFT) % SVM_KNOWN_INSTRUCTIONS];
+}
+
+void svm_forget_instructions(struct vcpu *vcpu)
+{
+	memset(vcpu->arch.svm.known, 0, sizeof(vcpu->arch.svm.known));
+}
+
+/*
+ * A guest that maps another page at RIP without loading CR3 has to put the same bytes there, or
+ * they differ from those in the page that is looked at.
+ */
+const struct svm_known *svm_find_known(struct vcpu *vcpu, u32 opcode)
+{
+	const struct svm_known *k = known_at(vcpu);
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+
+	if (k->rip != vmcb->rip || k->opcode != opcode || k->cr3 != vmcb->cr3 || !k->host ||
+	    k->cs_base != vmcb->cs.base || k->mode != mode_of(vmcb))
+		return NULL;
+	if ((k->host[0] & k->mask[0]) != k->bytes[0] || (k->host[1] & k->mask[1]) != k->bytes[1])
+		return NULL;
+	return k;
+}
+
+static u64 byte_mask(unsigned length)
+{
+	return length >= sizeof(u64) ? ~0ull : BIT(8 * length) - 1;
 }
 
 static bool translate(struct vcpu *vcpu, u64 linear, u64 *gpa)
@@ -69,24 +100,30 @@ static bool translate(struct vcpu *vcpu, u64 linear, u64 *gpa)
 	return guest_walk(vcpu, linear, WALK_FETCH, vmcb_of(vcpu)->cpl == 3, gpa, &pfec) == WALK_OK;
 }
 
-/*
- * A translation is remembered with the CR3 under which it was found. A guest that maps another page
- * there meanwhile has to put the same instruction at the same address, or its bytes don't match.
- */
-static bool translate_rip(struct vcpu *vcpu, u64 linear, u64 *gpa)
+/* Slots don't change while a VM runs, so that the place stays valid until the vCPU is unloaded. */
+struct svm_known *svm_remember(struct vcpu *vcpu, const struct svm_instruction *insn, u32 opcode,
+			       unsigned length)
 {
-	struct svm_fetch_entry *e = entry_of(vcpu, linear);
-	u64 cr3 = vmcb_of(vcpu)->cr3;
+	struct svm_known *k = known_at(vcpu);
+	const struct vmcb *vmcb = vmcb_of(vcpu);
 
-	if (!e->valid || e->linear != linear || e->cr3 != cr3) {
-		if (!translate(vcpu, linear, &e->gpa)) {
-			e->valid = false;
-			return false;
-		}
-		*e = (struct svm_fetch_entry){ linear, cr3, e->gpa, true };
+	k->host = guest_map(&vcpu->vm->memory, insn->gpa, sizeof(k->bytes), GUEST_READ);
+	if (!k->host || PAGE_OFFSET(insn->gpa) > PAGE_SIZE - sizeof(k->bytes)) {
+		k->host = NULL;
+		return NULL;
 	}
-	*gpa = e->gpa;
-	return true;
+	k->rip = vmcb->rip;
+	k->cr3 = vmcb->cr3;
+	k->cs_base = vmcb->cs.base;
+	k->mode = mode_of(vmcb);
+	k->opcode = opcode;
+	k->length = (u8)length;
+	k->mask[0] = byte_mask(length);
+	k->mask[1] = length > sizeof(u64) ? byte_mask(length - sizeof(u64)) : 0;
+	memcpy(k->bytes, insn->bytes, length);
+	k->bytes[0] &= k->mask[0];
+	k->bytes[1] &= k->mask[1];
+	return k;
 }
 
 /* The part of an instruction that is in the second page, if it is there. */
@@ -104,11 +141,11 @@ static unsigned fetch_second_page(struct vcpu *vcpu, u64 linear, u8 *to, unsigne
 
 static bool fetch_bytes(struct vcpu *vcpu, struct svm_instruction *insn)
 {
-	u64 linear = linear_rip(vmcb_of(vcpu)), gpa;
+	u64 linear = linear_rip(vmcb_of(vcpu));
 	unsigned first = MIN(INSTRUCTION_MAX, PAGE_SIZE - PAGE_OFFSET(linear));
 
-	if (!translate_rip(vcpu, linear, &gpa) ||
-	    guest_read(&vcpu->vm->memory, gpa, insn->bytes, first) != FIRN_OK)
+	if (!translate(vcpu, linear, &insn->gpa) ||
+	    guest_read(&vcpu->vm->memory, insn->gpa, insn->bytes, first) != FIRN_OK)
 		return false;
 	insn->count = first;
 	if (first < INSTRUCTION_MAX)
@@ -160,24 +197,19 @@ static bool mismatch(struct vcpu *vcpu)
 {
 	struct svm_vcpu *v = &vcpu->arch.svm;
 
-	svm_forget_fetched(vcpu);
 	if (++v->mismatches > MISMATCHES_MAX)
 		vm_crash(vcpu->vm, "vCPU %u: #VMEXIT 0x%x at RIP 0x%llx is not what is there",
 			 vcpu->id, (unsigned)v->vmcb->exit_code, (unsigned long long)v->vmcb->rip);
 	return false;
 }
 
-bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other)
+static bool locate_slowly(struct vcpu *vcpu, u32 opcode, u32 other)
 {
 	struct svm_vcpu *v = &vcpu->arch.svm;
 	struct svm_instruction insn;
 	const u8 *bytes = insn.bytes;
 	unsigned left;
 
-	if (svm_has(SVM_CAP_NRIPS) && v->vmcb->next_rip) {
-		v->next_rip = v->vmcb->next_rip;
-		return true;
-	}
 	if (!svm_fetch(vcpu, &insn))
 		return mismatch(vcpu);
 	bytes += insn.prefix;
@@ -186,10 +218,57 @@ bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other)
 		return mismatch(vcpu);
 	v->mismatches = 0;
 	v->next_rip = v->vmcb->rip + insn.prefix + OPCODE_COUNT(opcode);
+	svm_remember(vcpu, &insn, opcode, insn.prefix + OPCODE_COUNT(opcode));
+	return true;
+}
+
+bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other)
+{
+	struct svm_vcpu *v = &vcpu->arch.svm;
+	const struct svm_known *known;
+
+	if (svm_has(SVM_CAP_NRIPS) && v->vmcb->next_rip) {
+		v->next_rip = v->vmcb->next_rip;
+		return true;
+	}
+	known = svm_find_known(vcpu, opcode);
+	if (unlikely(!known))
+		return locate_slowly(vcpu, opcode, other);
+	v->next_rip = v->vmcb->rip + known->length;
 	return true;
 }
 
 bool svm_locate(struct vcpu *vcpu, u32 opcode)
 {
 	return svm_locate_either(vcpu, opcode, opcode);
+}
+
+static const struct svm_known *learn_mov(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	bool code64 = in_64bit_code(vmcb);
+	struct svm_instruction insn;
+	struct svm_known *known;
+	struct mmio_mov mov;
+
+	if (!code64 && !(vmcb->cs.attrib & (SEG_AR_DB >> SEG_ATTRIB_SHIFT)))
+		return NULL;
+	if (!svm_fetch(vcpu, &insn) || !mmio_mov_decode(insn.bytes, insn.count, code64, &mov))
+		return NULL;
+	known = svm_remember(vcpu, &insn, SVM_MMIO_MOV, mov.length);
+	if (known)
+		known->mov = mov;
+	return known;
+}
+
+const struct mmio_mov *svm_find_mov(struct vcpu *vcpu)
+{
+	const struct svm_known *known = svm_find_known(vcpu, SVM_MMIO_MOV);
+
+	if (unlikely(!known))
+		known = learn_mov(vcpu);
+	if (!known)
+		return NULL;
+	vcpu->arch.svm.next_rip = vmcb_of(vcpu)->rip + known->length;
+	return &known->mov;
 }

@@ -27,7 +27,7 @@ static inline void enter(struct vcpu *vcpu, struct svm_cpu *cpu)
 	vcpu->arch.gpr[REG_RAX] = v->vmcb->rax;
 	/* What nobody changes until the next VMRUN may come from the CPU's cache. */
 	v->vmcb->clean = CLEAN_ALL;
-	svm_take_tpr(vcpu);
+	svm_take_tpr(vcpu, v->vmcb);
 }
 
 enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end)

@@ -7,6 +7,8 @@
 #include "arch/x86/svm/vmcb.h"
 #include "arch/x86/virt.h"
 
+#define TPR_CLASS_SHIFT 4 /* CR8 is this part of the TPR */
+
 extern struct svm_cpu svm_cpus[];
 
 struct svm_cpu *svm_this_cpu(void);
@@ -34,7 +36,14 @@ void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear);
 /* events.c: decides what the next entry injects. */
 void svm_prepare_events(struct vcpu *vcpu);
 void svm_requeue_event(struct vcpu *vcpu);
-void svm_take_tpr(struct vcpu *vcpu); /* after an exit: the guest may have written CR8 */
+/* After an exit: the guest may have written CR8. */
+static inline void svm_take_tpr(struct vcpu *vcpu, const struct vmcb *vmcb)
+{
+	u64 tpr = vmcb->int_ctl & INT_CTL_V_TPR;
+
+	if (unlikely(tpr != vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT))
+		lapic_set_cr8(&vcpu->arch.lapic, tpr);
+}
 static inline void svm_queue(struct vcpu *vcpu, u64 event)
 {
 	vcpu->arch.svm.queued = event | EVENT_VALID;
@@ -54,6 +63,7 @@ struct svm_instruction {
 	u8 prefix; /* bytes before the opcode */
 	u8 rex;	   /* 0 = none */
 	bool lock;
+	u64 gpa; /* of the first byte */
 };
 /* Fetches the instruction at CS:RIP and looks at its prefixes. False: it is not there any more. */
 bool svm_fetch(struct vcpu *vcpu, struct svm_instruction *insn);
@@ -63,12 +73,22 @@ bool svm_fetch(struct vcpu *vcpu, struct svm_instruction *insn);
  */
 bool svm_locate(struct vcpu *vcpu, u32 opcode);
 bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other); /* of the same length */
-void svm_forget_fetched(struct vcpu *vcpu);
+/* The move at RIP whose operand is in memory, NULL: another instruction, or hard to say. */
+const struct mmio_mov *svm_find_mov(struct vcpu *vcpu);
+/* The instruction at RIP if it is known as this one, NULL = not. */
+const struct svm_known *svm_find_known(struct vcpu *vcpu, u32 opcode);
+/* Remembers it; the caller adds what it found out. NULL: it is at a place where that can't be. */
+struct svm_known *svm_remember(struct vcpu *vcpu, const struct svm_instruction *insn, u32 opcode,
+			       unsigned length);
+void svm_forget_instructions(struct vcpu *vcpu);
 
 /* One to three opcode bytes; the first is the lowest. */
 #define SVM_OPCODE1(a)	     (1u << 24 | (a))
 #define SVM_OPCODE2(a, b)    (2u << 24 | (b) << 8 | (a))
 #define SVM_OPCODE3(a, b, c) (3u << 24 | (c) << 16 | (b) << 8 | (a))
+/* No opcodes, but kinds of instructions that are remembered decoded. */
+#define SVM_MMIO_MOV  0xffffffffu
+#define SVM_CR_ACCESS 0xfffffffeu
 
 /* cr_access.c: MOV to and from control registers, CLTS, LMSW, SMSW. */
 void svm_cr_access(struct vcpu *vcpu);

@@ -3,16 +3,35 @@
 #ifndef FIRN_SVM_VCPU_H
 #define FIRN_SVM_VCPU_H
 
+#include "arch/x86/mmio_mov.h"
 #include "arch/x86/svm/asid.h"
 #include "core/types.h"
 
 struct vmcb;
 
-/* Where instruction bytes were found last: saves the walk of the guest's page tables. */
-#define SVM_FETCH_ENTRIES 16
-struct svm_fetch_entry {
-	u64 linear, cr3, gpa;
-	bool valid;
+/*
+ * An instruction that exited before: where it is, in the guest's view and in memory, and what was
+ * found out about it. It is used again while all of that, its bytes included, is the same.
+ */
+#define SVM_KNOWN_INSTRUCTIONS 32
+struct svm_cr_instruction {
+	u8 opcode; /* of the 0F map */
+	u8 modrm;
+	u8 cr, gpr;
+	bool wide;  /* REX.W */
+	bool small; /* operand-size prefix */
+};
+struct svm_known {
+	u64 rip, cr3, cs_base;
+	u32 mode;	 /* CS attributes, EFER.LMA */
+	u32 opcode;	 /* SVM_OPCODE*, SVM_MMIO_MOV, SVM_CR_ACCESS */
+	const u64 *host; /* guest memory; NULL: entry not used */
+	u64 bytes[2], mask[2];
+	u8 length;
+	union {
+		struct mmio_mov mov;
+		struct svm_cr_instruction cr;
+	};
 };
 
 struct svm_vcpu {
@@ -32,7 +51,7 @@ struct svm_vcpu {
 	bool step_tf;	  /* the guest's own TF */
 	u64 step_rip;
 	unsigned mismatches; /* exits in a row whose instruction was not at RIP */
-	struct svm_fetch_entry fetched[SVM_FETCH_ENTRIES];
+	struct svm_known known[SVM_KNOWN_INSTRUCTIONS];
 };
 
 #endif

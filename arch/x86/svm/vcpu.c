@@ -174,7 +174,7 @@ void svm_forget(struct vcpu *vcpu)
 {
 	vcpu->arch.svm.cpu = -1;
 	vcpu->arch.svm.asid.pool = NULL;
-	svm_forget_fetched(vcpu);
+	svm_forget_instructions(vcpu);
 }
 
 void svm_reset(struct vcpu *vcpu)
@@ -184,5 +184,5 @@ void svm_reset(struct vcpu *vcpu)
 	v->vmcb->debugctl = 0;
 	v->queued = 0;
 	v->stepping = false;
-	svm_forget_fetched(vcpu);
+	svm_forget_instructions(vcpu);
 }

@@ -85,6 +85,7 @@ enum tlb_control {
 /* exit_info_1 of a nested page fault: page-fault error code, then where it was (APM 2 15.25.6) */
 #define NPF_PRESENT BIT(0)
 #define NPF_WRITE   BIT(1)
+#define NPF_FINAL   BIT(32) /* the access itself, not one to the guest's page tables */
 
 /* exit_info_1 of an I/O exit (APM 2 15.10.2) */
 #define IO_INFO_IN	BIT(0)
