@@ -223,6 +223,49 @@ static void test_work_comes_before_the_rest_of_a_slice(void **state)
 	assert_int_equal(vcpu_of(0)->state, VCPU_HALTED);
 }
 
+/* In one exit its own interrupt comes, work is posted and it halts: it must run once more. */
+static void guest_halts_with_work_and_interrupt(struct vcpu *vcpu)
+{
+	guest_irq(vcpu);
+	work_post(vcpu->cpu, &posted);
+	guest_halt(vcpu);
+}
+
+static void test_work_that_ends_a_run_in_hlt(void **state)
+{
+	(void)state;
+	begin(1, guest_halt);
+	guest_of(vcpu_of(0))->step[0] = guest_halts_with_work_and_interrupt;
+	guest_irq(vcpu_of(0));
+	settle();
+	assert_int_equal(guest_of(vcpu_of(0))->irqs, 2);
+	assert_int_equal(guest_of(vcpu_of(0))->irq, 0);
+}
+
+static bool slept;
+
+static void note_sleep(const char *place)
+{
+	slept |= strcmp(place, "idle") == 0;
+}
+static void poll_posts_work(void)
+{
+	work_post(0, &posted);
+}
+
+static void test_no_sleep_with_work(void **state)
+{
+	(void)state;
+	cpu_loop_poll = poll_posts_work;
+	at_place = note_sleep;
+	slept = false;
+	cpu_pass(0);
+	assert_false(slept);
+	cpu_loop_poll = NULL;
+	passes(0, 2);
+	assert_true(slept);
+}
+
 static void test_sleep_until_the_next_timer(void **state)
 {
 	struct timer timer[2] = { { .fire = timer_fires }, { .fire = timer_fires } };
@@ -333,6 +376,8 @@ int main(void)
 		TEST(test_stopped_in_the_queue),
 		TEST(test_order_of_a_pass),
 		TEST(test_work_comes_before_the_rest_of_a_slice),
+		TEST(test_work_that_ends_a_run_in_hlt),
+		TEST(test_no_sleep_with_work),
 		TEST(test_sleep_until_the_next_timer),
 		TEST(test_work_just_before_the_sleep),
 		TEST(test_statistics),

@@ -464,6 +464,7 @@ static void test_reason_is_that_of_the_strongest(void **state)
 	vm = running_vm();
 	vm_request_stop(vm, "ACPI");
 	vm_request_reset(vm, "weaker");
+	vm_request_stop(vm, "too late");
 	assert_string_equal(vm->reason, "ACPI");
 	vm_crash(vm, "it broke rule %d", 3);
 	vm_request_stop(vm, "weaker");
