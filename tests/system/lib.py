@@ -197,6 +197,14 @@ class Machine:
         lines = self.text[begin:end.start()].splitlines()
         return "\n".join(l for l in lines if with_log or not LOG_LINE.match(l))
 
+    def do(self, line, *logged):
+        """Types a line at firn> whose effect the log tells, before or after the prompt comes back."""
+        self.type(line + "\r")
+        self.expect(rf"{re.escape(line)}\n")
+        for pattern in logged:
+            self.expect(pattern)
+        self.expect(rf"^{PROMPT}\Z")
+
     def wait_stopped(self, patience=PATIENCE):
         """At firn>: until no VM runs any more. Returns the last answer of vms."""
         begin = self.emulator_seconds()
