@@ -2,6 +2,7 @@
 # A bootable image with the Linux guest, and `make run`.
 
 FIRN_PARTS := build/firn.elf build/firn.stripped build/BOOTX64.EFI
+ON ?= auto
 RUN_CONFIG ?= guest/shell.conf
 RUN_CPUS ?= 1
 RUN_MEMORY ?= 1024
@@ -23,8 +24,8 @@ deps:
 ## image: build/run.iso, a bootable image with the Linux guest
 image: build/run.iso
 
-## run: boot that image in the emulator; this terminal is the machine's serial console
+## run: boot that image in the best emulator here, or ON=bochs|qemu|kvm; its console is this terminal
 run: deps
 	@$(BUILD) build/run.iso
-	@tools/emulate --interactive --cpus $(RUN_CPUS) --memory $(RUN_MEMORY) \
+	@tools/emulate --on $(ON) --interactive --cpus $(RUN_CPUS) --memory $(RUN_MEMORY) \
 		--firmware $(RUN_FIRMWARE) build/run.iso
