@@ -64,8 +64,6 @@ void svm_requeue_event(struct vcpu *vcpu)
 	u64 info = vmcb_of(vcpu)->exit_int_info;
 	unsigned vector = info & EVENT_VECTOR;
 
-	if (likely(!(info & EVENT_VALID)))
-		return;
 	switch (info & EVENT_TYPE) {
 	case EVENT_SOFTWARE:
 		return;
@@ -106,7 +104,7 @@ static void watch_cr8(struct vcpu *vcpu, bool on)
 			      on ? 0 : INTERCEPT_CR_WRITE(8));
 }
 
-static __noinline void inject_pending(struct vcpu *vcpu)
+void svm_inject_pending(struct vcpu *vcpu)
 {
 	struct lapic *lapic = &vcpu->arch.lapic;
 	int vector = lapic_pending(lapic);
@@ -119,30 +117,4 @@ static __noinline void inject_pending(struct vcpu *vcpu)
 	if (vcpu->arch.svm.window != (vector >= 0))
 		set_window(vcpu, vector >= 0);
 	watch_cr8(vcpu, !lapic_irr_empty(lapic));
-}
-
-static inline void give_tpr(struct vcpu *vcpu, struct vmcb *vmcb)
-{
-	u64 tpr = vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT;
-
-	if (likely((vmcb->int_ctl & INT_CTL_V_TPR) == tpr))
-		return;
-	vmcb->int_ctl = (vmcb->int_ctl & ~INT_CTL_V_TPR) | tpr;
-	svm_changed(vmcb, CLEAN_TPR);
-}
-
-/* On the path of every exit: what is rarely needed is out of line, so that little has to be saved. */
-void svm_prepare_events(struct vcpu *vcpu)
-{
-	struct vmcb *vmcb = vmcb_of(vcpu);
-
-	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI))
-		svm_prepare_nmi(vcpu);
-	lapic_sync_pir(&vcpu->arch.lapic);
-	if (unlikely(!lapic_irr_empty(&vcpu->arch.lapic) ||
-		     (vmcb->intercept_cr & INTERCEPT_CR_WRITE(8))))
-		inject_pending(vcpu);
-	give_tpr(vcpu, vmcb);
-	vmcb->event_inj = vcpu->arch.svm.queued;
-	vcpu->arch.svm.queued = 0;
 }

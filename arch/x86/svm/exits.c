@@ -58,19 +58,19 @@ static void exit_cpuid(struct vcpu *vcpu)
 	if (unlikely((u32)vcpu->arch.gpr[REG_RAX] == CPUID_XSTATE))
 		vcpu->arch.xcr0 = xgetbv(0);
 	guest_cpuid(vcpu);
-	svm_skip(vcpu);
+	svm_skip_inline(vcpu);
 }
 
 static void exit_hlt(struct vcpu *vcpu)
 {
-	svm_skip(vcpu);
+	svm_skip_inline(vcpu);
 	vcpu->state = VCPU_HALTED;
 }
 
 static void exit_vmmcall(struct vcpu *vcpu)
 {
 	guest_hypercall(vcpu);
-	svm_skip(vcpu);
+	svm_skip_inline(vcpu);
 }
 
 static void exit_io(struct vcpu *vcpu)
@@ -87,7 +87,7 @@ static void exit_io(struct vcpu *vcpu)
 	else
 		guest_port_out(vcpu, IO_INFO_PORT(info), IO_INFO_SIZE(info));
 	vcpu->arch.svm.next_rip = vmcb->exit_info_2;
-	svm_skip(vcpu);
+	svm_skip_inline(vcpu);
 }
 
 static void exit_msr(struct vcpu *vcpu)
@@ -97,7 +97,7 @@ static void exit_msr(struct vcpu *vcpu)
 	if (!svm_locate(vcpu, write ? SVM_OPCODE2(0x0f, 0x30) : SVM_OPCODE2(0x0f, 0x32)))
 		return;
 	if (write ? guest_wrmsr(vcpu) : guest_rdmsr(vcpu))
-		svm_skip(vcpu);
+		svm_skip_inline(vcpu);
 	else
 		svm_inject_gp(vcpu);
 }
@@ -187,7 +187,8 @@ void svm_handle_exit(struct vcpu *vcpu)
 	vcpu->arch.exits[index < SVM_NR_EXITS ? index : 0]++;
 	if (exit_trace_is_on(vcpu))
 		exit_trace_add(vcpu, (u16)index, vmcb->rip, vmcb->exit_info_1);
-	svm_requeue_event(vcpu);
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
+		svm_requeue_event(vcpu);
 	if (unlikely(vcpu->arch.svm.stepping) && svm_end_step(vcpu))
 		return;
 	switch (index) {

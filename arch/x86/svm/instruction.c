@@ -18,8 +18,6 @@
 #define REX		     0x40
 #define LOCK_PREFIX	     0xf0
 #define MISMATCHES_MAX	     100
-#define KNOWN_SHIFT	     5
-#define MODE_LMA_SHIFT	     8 /* from EFER to a bit that segment attributes don't have */
 #define INSTRUCTION_MAX	     sizeof(((struct svm_instruction *)0)->bytes)
 #define LINEAR_32(linear)    ((linear)&0xffffffff)
 #define PAGE_OFFSET(address) ((address) & ~PAGE_MASK)
@@ -54,38 +52,9 @@ static u64 linear_rip(const struct vmcb *vmcb)
 	return in_64bit_code(vmcb) ? vmcb->rip : LINEAR_32(vmcb->rip + vmcb->cs.base);
 }
 
-static u32 mode_of(const struct vmcb *vmcb)
-{
-	return vmcb->cs.attrib | (u32)(vmcb->efer & EFER_LMA) << MODE_LMA_SHIFT;
-}
-
-static struct svm_known *known_at(struct vcpu *vcpu)
-{
-	u64 rip = vmcb_of(vcpu)->rip;
-
-	return &vcpu->arch.svm.known[(rip ^ rip >> KNOWN_SHIFT) % SVM_KNOWN_INSTRUCTIONS];
-}
-
 void svm_forget_instructions(struct vcpu *vcpu)
 {
 	memset(vcpu->arch.svm.known, 0, sizeof(vcpu->arch.svm.known));
-}
-
-/*
- * A guest that maps another page at RIP without loading CR3 has to put the same bytes there, or
- * they differ from those in the page that is looked at.
- */
-const struct svm_known *svm_find_known(struct vcpu *vcpu, u32 opcode)
-{
-	const struct svm_known *k = known_at(vcpu);
-	const struct vmcb *vmcb = vmcb_of(vcpu);
-
-	if (k->rip != vmcb->rip || k->opcode != opcode || k->cr3 != vmcb->cr3 || !k->host ||
-	    k->cs_base != vmcb->cs.base || k->mode != mode_of(vmcb))
-		return NULL;
-	if ((k->host[0] & k->mask[0]) != k->bytes[0] || (k->host[1] & k->mask[1]) != k->bytes[1])
-		return NULL;
-	return k;
 }
 
 static u64 byte_mask(unsigned length)
@@ -104,18 +73,16 @@ static bool translate(struct vcpu *vcpu, u64 linear, u64 *gpa)
 struct svm_known *svm_remember(struct vcpu *vcpu, const struct svm_instruction *insn, u32 opcode,
 			       unsigned length)
 {
-	struct svm_known *k = known_at(vcpu);
 	const struct vmcb *vmcb = vmcb_of(vcpu);
+	struct svm_known *k = svm_known_at(vcpu, vmcb->rip);
 
+	k->opcode = 0;
 	k->host = guest_map(&vcpu->vm->memory, insn->gpa, sizeof(k->bytes), GUEST_READ);
-	if (!k->host || PAGE_OFFSET(insn->gpa) > PAGE_SIZE - sizeof(k->bytes)) {
-		k->host = NULL;
+	if (!k->host || PAGE_OFFSET(insn->gpa) > PAGE_SIZE - sizeof(k->bytes))
 		return NULL;
-	}
 	k->rip = vmcb->rip;
 	k->cr3 = vmcb->cr3;
 	k->cs_base = vmcb->cs.base;
-	k->mode = mode_of(vmcb);
 	k->opcode = opcode;
 	k->length = (u8)length;
 	k->mask[0] = byte_mask(length);
@@ -203,7 +170,7 @@ static bool mismatch(struct vcpu *vcpu)
 	return false;
 }
 
-static bool locate_slowly(struct vcpu *vcpu, u32 opcode, u32 other)
+bool svm_locate_slowly(struct vcpu *vcpu, u32 opcode, u32 other)
 {
 	struct svm_vcpu *v = &vcpu->arch.svm;
 	struct svm_instruction insn;
@@ -222,25 +189,9 @@ static bool locate_slowly(struct vcpu *vcpu, u32 opcode, u32 other)
 	return true;
 }
 
-bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other)
+static u32 mov_kind(struct vcpu *vcpu)
 {
-	struct svm_vcpu *v = &vcpu->arch.svm;
-	const struct svm_known *known;
-
-	if (svm_has(SVM_CAP_NRIPS) && v->vmcb->next_rip) {
-		v->next_rip = v->vmcb->next_rip;
-		return true;
-	}
-	known = svm_find_known(vcpu, opcode);
-	if (unlikely(!known))
-		return locate_slowly(vcpu, opcode, other);
-	v->next_rip = v->vmcb->rip + known->length;
-	return true;
-}
-
-bool svm_locate(struct vcpu *vcpu, u32 opcode)
-{
-	return svm_locate_either(vcpu, opcode, opcode);
+	return in_64bit_code(vmcb_of(vcpu)) ? SVM_MMIO_MOV_64 : SVM_MMIO_MOV_32;
 }
 
 static const struct svm_known *learn_mov(struct vcpu *vcpu)
@@ -255,7 +206,7 @@ static const struct svm_known *learn_mov(struct vcpu *vcpu)
 		return NULL;
 	if (!svm_fetch(vcpu, &insn) || !mmio_mov_decode(insn.bytes, insn.count, code64, &mov))
 		return NULL;
-	known = svm_remember(vcpu, &insn, SVM_MMIO_MOV, mov.length);
+	known = svm_remember(vcpu, &insn, mov_kind(vcpu), mov.length);
 	if (known)
 		known->mov = mov;
 	return known;
@@ -263,7 +214,7 @@ static const struct svm_known *learn_mov(struct vcpu *vcpu)
 
 const struct mmio_mov *svm_find_mov(struct vcpu *vcpu)
 {
-	const struct svm_known *known = svm_find_known(vcpu, SVM_MMIO_MOV);
+	const struct svm_known *known = svm_find_known(vcpu, mov_kind(vcpu));
 
 	if (unlikely(!known))
 		known = learn_mov(vcpu);

@@ -6,28 +6,43 @@
 #include "core/timer.h"
 
 /* The ASID field and the TLB control hold for one VMRUN each. */
-static inline void assign_asid(struct svm_cpu *cpu, struct svm_vcpu *v)
+static inline void assign_asid(struct svm_cpu *cpu, struct svm_vcpu *v, struct vmcb *vmcb)
 {
-	if (likely(asid_current(&cpu->asids, &v->asid))) {
-		v->vmcb->tlb_control = TLB_KEEP;
+	vmcb->tlb_control = TLB_KEEP;
+	if (likely(asid_current(&cpu->asids, &v->asid)))
 		return;
-	}
-	v->vmcb->tlb_control = asid_assign(&cpu->asids, &v->asid);
-	v->vmcb->asid = v->asid.asid;
-	svm_changed(v->vmcb, CLEAN_ASID);
+	vmcb->tlb_control = asid_assign(&cpu->asids, &v->asid);
+	vmcb->asid = v->asid.asid;
+	svm_changed(vmcb, CLEAN_ASID);
 }
 
 static inline void enter(struct vcpu *vcpu, struct svm_cpu *cpu)
 {
-	struct svm_vcpu *v = &vcpu->arch.svm;
+	struct vmcb *vmcb = vmcb_of(vcpu);
 
-	assign_asid(cpu, v);
-	v->vmcb->rax = vcpu->arch.gpr[REG_RAX];
-	svm_enter(vcpu->arch.gpr, v->vmcb_pa, cpu->host_vmcb_pa);
-	vcpu->arch.gpr[REG_RAX] = v->vmcb->rax;
+	assign_asid(cpu, &vcpu->arch.svm, vmcb);
+	vmcb->rax = vcpu->arch.gpr[REG_RAX];
+	svm_enter(vcpu->arch.gpr, vcpu->arch.svm.vmcb_pa, cpu->host_vmcb_pa);
+	vcpu->arch.gpr[REG_RAX] = vmcb->rax;
 	/* What nobody changes until the next VMRUN may come from the CPU's cache. */
-	v->vmcb->clean = CLEAN_ALL;
-	svm_take_tpr(vcpu, v->vmcb);
+	vmcb->clean = CLEAN_ALL;
+	svm_take_tpr(vcpu, vmcb);
+}
+
+/* Decides what the entry injects. On the path of every exit: what is rarely needed is out of line. */
+static inline void prepare_events(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI))
+		svm_prepare_nmi(vcpu);
+	lapic_sync_pir(&vcpu->arch.lapic);
+	if (unlikely(!lapic_irr_empty(&vcpu->arch.lapic) ||
+		     (vmcb->intercept_cr & INTERCEPT_CR_WRITE(8))))
+		svm_inject_pending(vcpu);
+	svm_give_tpr(vcpu, vmcb);
+	vmcb->event_inj = vcpu->arch.svm.queued;
+	vcpu->arch.svm.queued = 0;
 }
 
 enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end)
@@ -50,7 +65,7 @@ enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end)
 			return stop;
 		if (unlikely(now >= slice_end))
 			return VCPU_STOP_PREEMPTED;
-		svm_prepare_events(vcpu);
+		prepare_events(vcpu);
 		/* The timer's interrupt ends the guest's time for the next timer or at the slice's end. */
 		until = MIN(next, slice_end);
 		if (unlikely(until != armed)) {

@@ -129,13 +129,12 @@ void svm_set(struct vcpu *vcpu, enum vreg reg, u64 value)
 
 static struct vmcb_seg *segment(struct vmcb *vmcb, enum x86_segment seg)
 {
-	struct vmcb_seg *const place[NR_SEGS] = {
-		[SEG_ES] = &vmcb->es,	  [SEG_CS] = &vmcb->cs, [SEG_SS] = &vmcb->ss,
-		[SEG_DS] = &vmcb->ds,	  [SEG_FS] = &vmcb->fs, [SEG_GS] = &vmcb->gs,
-		[SEG_LDTR] = &vmcb->ldtr, [SEG_TR] = &vmcb->tr,
+	static const u16 place[NR_SEGS] = {
+		[SEG_ES] = AT(es), [SEG_CS] = AT(cs), [SEG_SS] = AT(ss),     [SEG_DS] = AT(ds),
+		[SEG_FS] = AT(fs), [SEG_GS] = AT(gs), [SEG_LDTR] = AT(ldtr), [SEG_TR] = AT(tr),
 	};
 
-	return place[seg];
+	return (struct vmcb_seg *)((char *)vmcb + place[seg]);
 }
 
 void svm_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out)
@@ -175,17 +174,7 @@ void svm_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *
 
 void svm_skip(struct vcpu *vcpu)
 {
-	struct vmcb *vmcb = vmcb_of(vcpu);
-	u64 next = vcpu->arch.svm.next_rip;
-
-	/* Outside 64-bit mode RIP wraps at 4 GiB; only then can bit 32 change here. */
-	if (unlikely((vmcb->rip ^ next) & BIT(32)) && !(vmcb->efer & EFER_LMA))
-		next &= 0xffffffff;
-	vmcb->rip = next;
-	vmcb->int_state &= ~INT_STATE_SHADOW;
-	/* The trap after a single step belongs to the instruction that we executed. */
-	if (unlikely(vmcb->rflags & RFLAGS_TF))
-		svm_single_step_trap(vcpu);
+	svm_skip_inline(vcpu);
 }
 
 void svm_update_tsc_offset(struct vcpu *vcpu)

@@ -3,6 +3,7 @@
 #ifndef FIRN_SVM_SVM_H
 #define FIRN_SVM_SVM_H
 
+#include "arch/x86/msr.h"
 #include "arch/x86/svm/lifecycle.h"
 #include "arch/x86/svm/vmcb.h"
 #include "arch/x86/virt.h"
@@ -24,6 +25,24 @@ static inline void svm_changed(struct vmcb *vmcb, u64 parts)
 	vmcb->clean &= ~parts;
 }
 
+void svm_single_step_trap(struct vcpu *vcpu);
+
+/* svm_skip() for exits that come often. */
+static inline void svm_skip_inline(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+	u64 next = vcpu->arch.svm.next_rip;
+
+	/* Outside 64-bit mode RIP wraps at 4 GiB; only then can bit 32 change here. */
+	if (unlikely((vmcb->rip ^ next) & BIT(32)) && !(vmcb->efer & EFER_LMA))
+		next &= 0xffffffff;
+	vmcb->rip = next;
+	vmcb->int_state &= ~INT_STATE_SHADOW;
+	/* The trap after a single step belongs to the instruction that we executed. */
+	if (unlikely(vmcb->rflags & RFLAGS_TF))
+		svm_single_step_trap(vcpu);
+}
+
 /* entry.S: runs the guest until it exits. RAX and RSP are in the VMCB. Interrupts are off. */
 void svm_enter(u64 gpr[NR_GPRS], u64 vmcb_pa, u64 host_vmcb_pa);
 
@@ -33,9 +52,9 @@ void svm_init_vmcb(struct vcpu *vcpu);
 void svm_set_misc1(struct vmcb *vmcb, u32 set, u32 clear);
 void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear);
 
-/* events.c: decides what the next entry injects. */
-void svm_prepare_events(struct vcpu *vcpu);
-void svm_requeue_event(struct vcpu *vcpu);
+/* events.c */
+void svm_requeue_event(struct vcpu *vcpu); /* exit_int_info is valid */
+void svm_inject_pending(struct vcpu *vcpu);
 /* After an exit: the guest may have written CR8. */
 static inline void svm_take_tpr(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
@@ -43,6 +62,16 @@ static inline void svm_take_tpr(struct vcpu *vcpu, const struct vmcb *vmcb)
 
 	if (unlikely(tpr != vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT))
 		lapic_set_cr8(&vcpu->arch.lapic, tpr);
+}
+/* Before an entry: the other way. */
+static inline void svm_give_tpr(struct vcpu *vcpu, struct vmcb *vmcb)
+{
+	u64 tpr = vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT;
+
+	if (likely((vmcb->int_ctl & INT_CTL_V_TPR) == tpr))
+		return;
+	vmcb->int_ctl = (vmcb->int_ctl & ~INT_CTL_V_TPR) | tpr;
+	svm_changed(vmcb, CLEAN_TPR);
 }
 static inline void svm_queue(struct vcpu *vcpu, u64 event)
 {
@@ -67,16 +96,31 @@ struct svm_instruction {
 };
 /* Fetches the instruction at CS:RIP and looks at its prefixes. False: it is not there any more. */
 bool svm_fetch(struct vcpu *vcpu, struct svm_instruction *insn);
-/*
- * The exit was caused by the instruction with this opcode (SVM_OPCODE*): finds its end for
- * svm_skip(). False: other code is there by now, and the guest is to execute that.
- */
-bool svm_locate(struct vcpu *vcpu, u32 opcode);
-bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other); /* of the same length */
 /* The move at RIP whose operand is in memory, NULL: another instruction, or hard to say. */
 const struct mmio_mov *svm_find_mov(struct vcpu *vcpu);
-/* The instruction at RIP if it is known as this one, NULL = not. */
-const struct svm_known *svm_find_known(struct vcpu *vcpu, u32 opcode);
+static inline struct svm_known *svm_known_at(struct vcpu *vcpu, u64 rip)
+{
+	return &vcpu->arch.svm.known[(rip ^ rip >> 5) % SVM_KNOWN_INSTRUCTIONS];
+}
+
+/*
+ * The instruction at RIP if it is known as this one, NULL = not. A guest that maps another page
+ * there without loading CR3 has to put the same bytes at RIP, or they differ from those in the page
+ * that is looked at. The kind of code needs no comparing: an opcode that has exited is one, whatever
+ * its bytes mean elsewhere.
+ */
+static inline struct svm_known *svm_find_known(struct vcpu *vcpu, u32 opcode)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	struct svm_known *k = svm_known_at(vcpu, vmcb->rip);
+
+	if (k->rip != vmcb->rip || k->opcode != opcode || k->cr3 != vmcb->cr3 ||
+	    k->cs_base != vmcb->cs.base)
+		return NULL;
+	if ((k->host[0] & k->mask[0]) != k->bytes[0] || (k->host[1] & k->mask[1]) != k->bytes[1])
+		return NULL;
+	return k;
+}
 /* Remembers it; the caller adds what it found out. NULL: it is at a place where that can't be. */
 struct svm_known *svm_remember(struct vcpu *vcpu, const struct svm_instruction *insn, u32 opcode,
 			       unsigned length);
@@ -87,8 +131,35 @@ void svm_forget_instructions(struct vcpu *vcpu);
 #define SVM_OPCODE2(a, b)    (2u << 24 | (b) << 8 | (a))
 #define SVM_OPCODE3(a, b, c) (3u << 24 | (c) << 16 | (b) << 8 | (a))
 /* No opcodes, but kinds of instructions that are remembered decoded. */
-#define SVM_MMIO_MOV  0xffffffffu
-#define SVM_CR_ACCESS 0xfffffffeu
+#define SVM_MMIO_MOV_64 0xffffffffu
+#define SVM_MMIO_MOV_32 0xfffffffeu
+#define SVM_CR_ACCESS	0xfffffffdu
+
+/*
+ * The exit was caused by the instruction with this opcode (SVM_OPCODE*), or by the other one of the
+ * same length: finds its end for svm_skip(). False: other code is there by now, and the guest is to
+ * execute that.
+ */
+bool svm_locate_slowly(struct vcpu *vcpu, u32 opcode, u32 other);
+static inline bool svm_locate_either(struct vcpu *vcpu, u32 opcode, u32 other)
+{
+	struct svm_vcpu *v = &vcpu->arch.svm;
+	const struct svm_known *known;
+
+	if (v->vmcb->next_rip) { /* stays 0 without next-RIP save */
+		v->next_rip = v->vmcb->next_rip;
+		return true;
+	}
+	known = svm_find_known(vcpu, opcode);
+	if (unlikely(!known))
+		return svm_locate_slowly(vcpu, opcode, other);
+	v->next_rip = v->vmcb->rip + known->length;
+	return true;
+}
+static inline bool svm_locate(struct vcpu *vcpu, u32 opcode)
+{
+	return svm_locate_either(vcpu, opcode, opcode);
+}
 
 /* cr_access.c: MOV to and from control registers, CLTS, LMSW, SMSW. */
 void svm_cr_access(struct vcpu *vcpu);
@@ -126,7 +197,6 @@ void svm_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error);
 #define svm_inject_gp(vcpu) svm_inject(vcpu, VECTOR_GP, 0)
 #define svm_inject_ud(vcpu) svm_inject(vcpu, VECTOR_UD, 0)
 void svm_skip(struct vcpu *vcpu);
-void svm_single_step_trap(struct vcpu *vcpu);
 bool svm_event_queued(struct vcpu *vcpu);
 void svm_update_tsc_offset(struct vcpu *vcpu);
 void svm_flush_guest_tlb(struct vcpu *vcpu);

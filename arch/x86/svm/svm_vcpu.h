@@ -23,8 +23,7 @@ struct svm_cr_instruction {
 };
 struct svm_known {
 	u64 rip, cr3, cs_base;
-	u32 mode;	 /* CS attributes, EFER.LMA */
-	u32 opcode;	 /* SVM_OPCODE*, SVM_MMIO_MOV, SVM_CR_ACCESS */
+	u32 opcode;	 /* SVM_OPCODE*, SVM_MMIO_MOV_*, SVM_CR_ACCESS */
 	const u64 *host; /* guest memory; NULL: entry not used */
 	u64 bytes[2], mask[2];
 	u8 length;
@@ -32,7 +31,9 @@ struct svm_known {
 		struct mmio_mov mov;
 		struct svm_cr_instruction cr;
 	};
+	u64 unused[5];
 };
+_Static_assert(sizeof(struct svm_known) == 128, "a power of two is found without multiplying");
 
 struct svm_vcpu {
 	struct vmcb *vmcb; /* one page */
