@@ -6,8 +6,7 @@
 
 #include "arch/x86/emulate.h"
 #include "arch/x86/guest_cr.h"
-#include "arch/x86/guest_msr.h"
-#include "arch/x86/guest_xstate.h"
+#include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/vmx/vmx.h"
 
@@ -131,14 +130,7 @@ static void exit_task_switch(struct vcpu *vcpu)
 
 static void exit_cpuid(struct vcpu *vcpu)
 {
-	u64 *gpr = vcpu->arch.gpr;
-	u32 out[4];
-
-	vcpu_cpuid(vcpu, (u32)gpr[REG_RAX], (u32)gpr[REG_RCX], out);
-	gpr[REG_RAX] = out[0];
-	gpr[REG_RBX] = out[1];
-	gpr[REG_RCX] = out[2];
-	gpr[REG_RDX] = out[3];
+	guest_cpuid(vcpu);
 	vmx_skip(vcpu);
 }
 
@@ -188,19 +180,6 @@ static void exit_cr(struct vcpu *vcpu)
 	vmx_skip(vcpu);
 }
 
-static void port_in(struct vcpu *vcpu, u16 port, unsigned width)
-{
-	u64 value, *rax = &vcpu->arch.gpr[REG_RAX];
-
-	iobus_read(&vcpu->vm->pio, port, width, &value);
-	if (width == 4)
-		*rax = (u32)value;
-	else if (width == 2)
-		*rax = (*rax & ~0xffffull) | (u16)value;
-	else
-		*rax = (*rax & ~0xffull) | (u8)value;
-}
-
 static void exit_io(struct vcpu *vcpu)
 {
 	u64 qual = vmread(EXIT_QUALIFICATION);
@@ -211,46 +190,33 @@ static void exit_io(struct vcpu *vcpu)
 		return;
 	}
 	if (qual & IO_IN)
-		port_in(vcpu, IO_PORT(qual), width);
+		guest_port_in(vcpu, IO_PORT(qual), width);
 	else
-		iobus_write(&vcpu->vm->pio, IO_PORT(qual), width,
-			    vcpu->arch.gpr[REG_RAX] & (BIT(8 * width) - 1));
+		guest_port_out(vcpu, IO_PORT(qual), width);
 	vmx_skip(vcpu);
 }
 
-static void exit_rdmsr(struct vcpu *vcpu)
+static void skip_or_gp(struct vcpu *vcpu, bool done)
 {
-	u64 value, *gpr = vcpu->arch.gpr;
-
-	if (!guest_msr_read(vcpu, (u32)gpr[REG_RCX], &value)) {
-		vmx_inject_gp(vcpu);
-		return;
-	}
-	gpr[REG_RAX] = (u32)value;
-	gpr[REG_RDX] = value >> 32;
-	vmx_skip(vcpu);
-}
-
-static void exit_wrmsr(struct vcpu *vcpu)
-{
-	const u64 *gpr = vcpu->arch.gpr;
-
-	if (guest_msr_write(vcpu, (u32)gpr[REG_RCX], gpr[REG_RDX] << 32 | (u32)gpr[REG_RAX]))
+	if (done)
 		vmx_skip(vcpu);
 	else
 		vmx_inject_gp(vcpu);
 }
 
+static void exit_rdmsr(struct vcpu *vcpu)
+{
+	skip_or_gp(vcpu, guest_rdmsr(vcpu));
+}
+
+static void exit_wrmsr(struct vcpu *vcpu)
+{
+	skip_or_gp(vcpu, guest_wrmsr(vcpu));
+}
+
 static void exit_xsetbv(struct vcpu *vcpu)
 {
-	const u64 *gpr = vcpu->arch.gpr;
-
-	if (!guest_xcr0_set(vcpu, (u32)gpr[REG_RCX], gpr[REG_RDX] << 32 | (u32)gpr[REG_RAX])) {
-		vmx_inject_gp(vcpu);
-		return;
-	}
-	xsetbv(0, vcpu->arch.xcr0);
-	vmx_skip(vcpu);
+	skip_or_gp(vcpu, guest_xsetbv(vcpu));
 }
 
 static void exit_entry_failed(struct vcpu *vcpu)

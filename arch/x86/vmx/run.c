@@ -2,11 +2,11 @@
 /* The loop that runs a vCPU: prepare, enter, handle the exit, until something else wants the CPU. */
 #include <vmx_hw.h>
 
+#include "arch/x86/guest_exits.h"
 #include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/arch.h"
 #include "core/timer.h"
-#include "core/work.h"
 
 #define VMX_MISC_TIMER_SHIFT(misc) ((misc)&0x1f)
 
@@ -20,26 +20,6 @@ static void arm_preemption_timer(u64 now, u64 until)
 	u64 ticks = until > now ? ((until - now) >> shift) + 1 : 0;
 
 	vmwrite(PREEMPTION_TIMER, MIN(ticks, 0xffffffffull));
-}
-
-static bool may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
-{
-	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING)) {
-		*stop = VCPU_STOP_EVENT;
-		return false;
-	}
-	if (unlikely(work_pending())) {
-		*stop = VCPU_STOP_PREEMPTED;
-		return false;
-	}
-	if (unlikely(vcpu->state == VCPU_HALTED)) {
-		if (!vcpu_can_wake(vcpu)) {
-			*stop = VCPU_STOP_HALTED;
-			return false;
-		}
-		vcpu->state = VCPU_RUNNABLE;
-	}
-	return true;
 }
 
 enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end)
@@ -57,7 +37,7 @@ enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end)
 			timer_run(now);
 			next = timer_next();
 		}
-		if (!may_run(vcpu, &stop))
+		if (!guest_may_run(vcpu, &stop))
 			return stop;
 		if (unlikely(now >= slice_end))
 			return VCPU_STOP_PREEMPTED;
