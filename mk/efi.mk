@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # build/BOOTX64.EFI: the loader, a GNU-EFI application that carries the hypervisor as its section .firn.
 
-# boot/*.c is what both ways into Firn share.
-EFI_SRC := $(wildcard boot/*.c boot/efi/*.c boot/efi/*.S)
+# boot/*.c is what both ways into Firn share; the configuration tells what to load over the network.
+EFI_SRC := $(wildcard boot/*.c boot/efi/*.c boot/efi/*.S) core/config.c core/config_keys.c core/config_text.c
 EFI_OBJ := $(EFI_SRC:%=build/efi/%.o)
 EFI_LIB := /usr/lib
 

@@ -40,8 +40,12 @@ EFI_STATUS memory_exit_boot_services(struct loader *l);
 EFI_STATUS sections_load_image(struct loader *l);
 bool sections_load_files(struct loader *l); /* false: nothing embedded, look at the volume */
 
-/* volume.c: configuration and files from \firn\ of the volume that the loader came from. */
-void volume_load_files(struct loader *l);
+/*
+ * Configuration and files from where the loader came from; all but an absent configuration is
+ * reported there. False: it came from elsewhere.
+ */
+bool volume_load_files(struct loader *l);  /* volume.c: \firn\ of a volume */
+bool network_load_files(struct loader *l); /* network.c: TFTP server; reports an absent one, too */
 
 /* firmware.c, framebuffer.c, cpus.c, clock.c: what only the firmware knows. */
 void firmware_read(struct loader *l);

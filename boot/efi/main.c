@@ -38,8 +38,10 @@ static EFI_STATUS start(struct loader *l)
 
 static void load_files(struct loader *l)
 {
-	if (!sections_load_files(l))
-		volume_load_files(l);
+	if (sections_load_files(l))
+		return;
+	if (!volume_load_files(l) && network_load_files(l))
+		return;
 	if (!l->h->config_base)
 		console_note(l, l->h->config_name, "not found in \\firn of the boot volume",
 			     EFI_SUCCESS);

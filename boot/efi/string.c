@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the shared code needs of a C library and GNU-EFI's own library does not have. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/types.h"
@@ -35,4 +37,50 @@ size_t strlen(const char *s)
 	while (s[n])
 		n++;
 	return n;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return (u8)*a - (u8)*b;
+}
+
+char *strcpy(char *to, const char *from)
+{
+	return memcpy(to, from, strlen(from) + 1);
+}
+
+void *memchr(const void *s, int c, size_t n)
+{
+	const u8 *at = s;
+
+	while (n && *at != (u8)c) {
+		at++;
+		n--;
+	}
+	return n ? (void *)at : NULL;
+}
+
+/*
+ * Only the parser's messages are formatted by these, and nobody reads them here: Firn parses the
+ * configuration again and shows its own. They stay empty.
+ */
+int vsnprintf(char *to, size_t size, const char *format, va_list args)
+{
+	(void)format;
+	(void)args;
+	if (size)
+		to[0] = '\0';
+	return 0;
+}
+
+int snprintf(char *to, size_t size, const char *format, ...)
+{
+	(void)format;
+	if (size)
+		to[0] = '\0';
+	return 0;
 }

@@ -103,11 +103,12 @@ static void load_entry(struct loader *l, EFI_FILE_HANDLE directory, const EFI_FI
 	}
 }
 
-void volume_load_files(struct loader *l)
+bool volume_load_files(struct loader *l)
 {
 	static struct directory_entry entry;
 	EFI_FILE_HANDLE directory = open_directory(l);
 	EFI_STATUS status = EFI_SUCCESS;
+	const bool found = directory;
 
 	while (directory) {
 		UINTN size = sizeof(entry);
@@ -121,4 +122,5 @@ void volume_load_files(struct loader *l)
 		console_note(l, "\\firn", "directory cannot be read", status);
 	if (directory)
 		directory->Close(directory);
+	return found;
 }

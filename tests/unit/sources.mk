@@ -8,6 +8,7 @@ test_config_SRC := core/config.c core/config_keys.c core/config_text.c
 test_console_SRC := core/work.c arch/fake/fake.c
 test_console_threads_SAN := thread
 test_console_threads_SRC := core/console.c core/log.c core/work.c arch/fake/fake.c
+test_dhcp_reply_SRC := boot/efi/dhcp_reply.c
 test_div128_SRC := arch/x86/div128.c
 # A VM with the whole CPU policy: tests/unit/guest_cpu.h.
 GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c \
