@@ -85,6 +85,16 @@ def make_image(out, config, files=(), unchecked=False):
     return out
 
 
+def build_misbehaving(kind):
+    """KIND.elf, a guest that does what misbehave.S calls DO_KIND."""
+    source = os.path.join(ROOT, "tests/system/misbehave.S")
+    define = "-DDO_" + kind.upper().replace("-", "_")
+    subprocess.run(["gcc", "-m32", "-c", define, source, "-o", f"{kind}.o"], check=True)
+    subprocess.run(["ld", "-m", "elf_i386", "-N", "--no-warn-rwx-segments", "-Ttext", "0x100000", "-e", "start",
+                    f"{kind}.o", "-o", f"{kind}.elf"], check=True)
+    return f"{kind}.elf"
+
+
 def end_with_parent():
     """Run in the child: a killed test leaves no emulator behind."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -114,7 +124,6 @@ class Machine:
         self.raw = ""
         self.text = ""
         self.at = 0
-        self.status = None
 
     def __enter__(self):
         return self
