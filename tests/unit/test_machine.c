@@ -135,6 +135,14 @@ static void test_nothing_starts_and_idle_is_the_end(void **state)
 	assert_said("powering off\n");
 }
 
+static void test_nothing_can_start(void **state)
+{
+	(void)state;
+	machine_cannot_start();
+	assert_true(machine_ends(machine_shutdown(MACHINE_POWER_OFF)));
+	assert_int_equal(status_at_end, 1);
+}
+
 /*
  * When VMs end
  */
@@ -334,6 +342,7 @@ int main(void)
 		TEST(test_vm_that_cannot_be_made),
 		TEST(test_vm_that_cannot_start),
 		TEST(test_nothing_starts_and_idle_is_the_end),
+		TEST(test_nothing_can_start),
 		TEST(test_prompt_when_idle),
 		TEST(test_end_when_idle),
 		TEST(test_a_paused_or_reset_vm_is_not_idle),
