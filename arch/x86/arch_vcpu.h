@@ -3,6 +3,7 @@
 #ifndef FIRN_X86_ARCH_VCPU_H
 #define FIRN_X86_ARCH_VCPU_H
 
+#include "arch/x86/guest_walk.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/svm/svm_vcpu.h"
@@ -28,6 +29,8 @@ struct arch_vcpu {
 
 	struct lapic lapic;
 	struct pvclock pvclock;
+	struct emu_decode_cache *decoded; /* emulate.h */
+	struct walk_memo walks[WALK_MEMOS];
 	union {
 		struct vmx_vcpu vmx;
 		struct svm_vcpu svm;

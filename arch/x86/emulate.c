@@ -7,7 +7,7 @@
 /* RIP is not cut to 16 bits: the limit of the code segment is what stops a guest there. */
 void emu_complete(struct exec *x)
 {
-	u64 rip = x->next.rip + x->insn.length;
+	u64 rip = x->next.rip + x->insn->length;
 
 	x->next.rip = x->emu->mode == 64 ? rip : (u32)rip;
 	x->next.rflags &= ~RFLAGS_RF;
@@ -169,13 +169,14 @@ static u64 compute_xchg(struct exec *x, __attribute__((unused)) alu_fn fn,
 /* The memory operand may be either of the two: the one that is modified comes first here. */
 static enum emu_result op_xchg(struct exec *x, alu_fn fn)
 {
-	if (x->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY) {
-		ZydisDecodedOperand memory = x->op[1];
+	const ZydisDecodedOperand swapped[] = { x->op[1], x->op[0] }, *decoded = x->op;
+	enum emu_result r;
 
-		x->op[1] = x->op[0];
-		x->op[0] = memory;
-	}
-	return exchange(x, fn, compute_xchg);
+	if (x->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY)
+		x->op = swapped;
+	r = exchange(x, fn, compute_xchg);
+	x->op = decoded;
+	return r;
 }
 
 /* When the comparison fails, memory gets its own value back: it sees a write in any case. */
@@ -261,7 +262,7 @@ static enum emu_result op_bit_modify(struct exec *x, alu_fn fn)
 /* Size of a stack slot: that of the hidden operand on the stack. */
 static unsigned slot_len(const struct exec *x)
 {
-	for (unsigned i = 0; i < x->insn.operand_count; i++) {
+	for (unsigned i = 0; i < x->insn->operand_count; i++) {
 		if (x->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
 		    x->op[i].visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN)
 			return x->op[i].size / 8;
@@ -271,12 +272,12 @@ static unsigned slot_len(const struct exec *x)
 
 static u64 stack_pointer(const struct exec *x)
 {
-	return emu_mask_address(x->insn.stack_width, x->next.gpr[REG_RSP]);
+	return emu_mask_address(x->insn->stack_width, x->next.gpr[REG_RSP]);
 }
 
 static void move_stack_pointer(struct exec *x, s64 by)
 {
-	emu_set_gpr(&x->next, REG_RSP, x->insn.stack_width / 8, false, x->next.gpr[REG_RSP] + by);
+	emu_set_gpr(&x->next, REG_RSP, x->insn->stack_width / 8, false, x->next.gpr[REG_RSP] + by);
 }
 
 static enum emu_result op_push(struct exec *x, __attribute__((unused)) alu_fn fn)
@@ -343,7 +344,7 @@ static enum emu_result op_mul(struct exec *x, __attribute__((unused)) alu_fn fn)
 /* IMUL with one, two or three operands. */
 static enum emu_result op_imul(struct exec *x, __attribute__((unused)) alu_fn fn)
 {
-	unsigned bits = operand_bits(x, 0), nr = x->insn.operand_count_visible;
+	unsigned bits = operand_bits(x, 0), nr = x->insn->operand_count_visible;
 	u64 a, b;
 	enum emu_result r;
 
@@ -389,7 +390,7 @@ static enum emu_result op_idiv(struct exec *x, __attribute__((unused)) alu_fn fn
 
 static enum emu_result op_setcc(struct exec *x)
 {
-	bool met = alu_condition(x->insn.opcode & CONDITION_MASK, x->next.rflags);
+	bool met = alu_condition(x->insn->opcode & CONDITION_MASK, x->next.rflags);
 
 	return done(x, emu_operand_write(x, 0, met));
 }
@@ -397,7 +398,7 @@ static enum emu_result op_setcc(struct exec *x)
 /* The source is read, and a 32-bit destination cleared above, whatever the condition is. */
 static enum emu_result op_cmovcc(struct exec *x)
 {
-	bool met = alu_condition(x->insn.opcode & CONDITION_MASK, x->next.rflags);
+	bool met = alu_condition(x->insn->opcode & CONDITION_MASK, x->next.rflags);
 	u64 value, old;
 	enum emu_result r = emu_operand_read(x, 1, &value);
 
@@ -499,7 +500,7 @@ static enum emu_result refuse(struct exec *x)
 {
 	bool cet = x->emu->cr4 & CR4_CET;
 
-	switch (x->insn.meta.category) {
+	switch (x->insn->meta.category) {
 	case ZYDIS_CATEGORY_CALL:
 	case ZYDIS_CATEGORY_RET:
 	case ZYDIS_CATEGORY_COND_BR:
@@ -518,23 +519,38 @@ static enum emu_result refuse(struct exec *x)
 
 static enum emu_result execute(struct exec *x)
 {
-	const struct operation *operation = find_operation(x->insn.mnemonic);
+	const struct operation *operation = find_operation(x->insn->mnemonic);
 
 	/* First: MOVSD and CMPSD are names of SSE instructions too. */
-	if (x->insn.meta.category == ZYDIS_CATEGORY_STRINGOP ||
-	    x->insn.meta.category == ZYDIS_CATEGORY_IOSTRINGOP)
+	if (x->insn->meta.category == ZYDIS_CATEGORY_STRINGOP ||
+	    x->insn->meta.category == ZYDIS_CATEGORY_IOSTRINGOP)
 		return emu_string(x);
-	if (x->insn.meta.category == ZYDIS_CATEGORY_SETCC)
+	if (x->insn->meta.category == ZYDIS_CATEGORY_SETCC)
 		return op_setcc(x);
-	if (x->insn.meta.category == ZYDIS_CATEGORY_CMOV)
+	if (x->insn->meta.category == ZYDIS_CATEGORY_CMOV)
 		return op_cmovcc(x);
 	return operation ? operation->execute(x, operation->fn) : refuse(x);
 }
 
-enum emu_result emulate(struct emu *emu)
+static enum emu_result decode_and_execute(struct emu *emu, struct emu_decoded *decoded)
 {
 	struct exec x = { .emu = emu, .next = emu->regs };
-	enum emu_result r = emu_decode(&x);
+	enum emu_result r = emu_decode(&x, decoded);
 
 	return r == EMU_OK ? execute(&x) : r;
+}
+
+/* Out of line: the structure is large, and cleared. */
+static __noinline enum emu_result emulate_uncached(struct emu *emu)
+{
+	struct emu_decoded decoded = { 0 };
+
+	return decode_and_execute(emu, &decoded);
+}
+
+enum emu_result emulate(struct emu *emu)
+{
+	if (!emu->cache)
+		return emulate_uncached(emu);
+	return decode_and_execute(emu, emu_cached(emu->cache, emu->regs.rip));
 }

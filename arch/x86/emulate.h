@@ -69,9 +69,19 @@ struct emu_ops {
 	void (*get_seg)(struct emu *emu, enum x86_segment seg, struct x86_seg *out);
 };
 
+/*
+ * Decoded instructions, so that a loop or a driver that comes back is not decoded each time. An
+ * entry is used only when the mode and every byte of the instruction are the same, so code may
+ * change at any time. For one CPU at a time.
+ */
+struct emu_decode_cache;
+/* NULL: no memory. free() takes it back. */
+struct emu_decode_cache *emu_decode_cache_create(void);
+
 struct emu {
 	/* Set by the caller */
 	const struct emu_ops *ops;
+	struct emu_decode_cache *cache; /* NULL: decodes each time */
 	struct emu_regs regs;
 	u64 cr0, cr4, efer;
 	struct x86_seg cs, ss;

@@ -1,8 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds out in which mode the guest runs, fetches the instruction's bytes and decodes them. */
+/*
+ * Finds out in which mode the guest runs, fetches the instruction's bytes and decodes them, or finds
+ * them decoded.
+ */
 #include "arch/x86/emulate_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "arch/x86/msr.h"
+
+#define CACHE_ENTRIES 16
+/* 15 bytes as two words: the second one begins with the first one's last byte. */
+#define SECOND_WORD 7
+
+struct emu_decode_cache {
+	struct emu_decoded entry[CACHE_ENTRIES];
+};
+
+struct emu_decode_cache *emu_decode_cache_create(void)
+{
+	return calloc(1, sizeof(struct emu_decode_cache));
+}
+
+struct emu_decoded *emu_cached(struct emu_decode_cache *cache, u64 rip)
+{
+	return &cache->entry[rip % CACHE_ENTRIES];
+}
+
+static void load_bytes(const struct emu *emu, u64 bytes[2])
+{
+	_Static_assert(SECOND_WORD + sizeof(u64) == sizeof(emu->bytes), "all of them");
+	memcpy(&bytes[0], emu->bytes, sizeof(u64));
+	memcpy(&bytes[1], emu->bytes + SECOND_WORD, sizeof(u64));
+}
+
+static u64 low_bytes(unsigned count)
+{
+	return count >= sizeof(u64) ? ~0ull : BIT(8 * count) - 1;
+}
+
+/* An instruction's meaning depends on its own bytes and the mode, not on where it is. */
+static bool is_decoded(const struct emu *emu, const ZydisDecoder *decoder,
+		       const struct emu_decoded *d)
+{
+	u64 bytes[2];
+
+	if (d->length == 0 || d->length > emu->length || d->machine_mode != decoder->machine_mode ||
+	    d->stack_width != decoder->stack_width)
+		return false;
+	load_bytes(emu, bytes);
+	return (((bytes[0] ^ d->bytes[0]) & d->mask[0]) |
+		((bytes[1] ^ d->bytes[1]) & d->mask[1])) == 0;
+}
+
+static ZyanStatus decode(const struct emu *emu, const ZydisDecoder *decoder, struct emu_decoded *d)
+{
+	ZyanStatus status;
+
+	d->length = 0;
+	status = ZydisDecoderDecodeFull(decoder, emu->bytes, emu->length, &d->insn, d->op);
+	if (!ZYAN_SUCCESS(status))
+		return status;
+	load_bytes(emu, d->bytes);
+	d->mask[0] = low_bytes(d->insn.length);
+	d->mask[1] = d->insn.length > SECOND_WORD ? low_bytes(d->insn.length - SECOND_WORD) : 0;
+	d->machine_mode = decoder->machine_mode;
+	d->stack_width = decoder->stack_width;
+	d->length = d->insn.length;
+	return status;
+}
 
 /* CPL is the DPL of SS, also in real mode (0) and virtual-8086 mode (3): SDM 3C 24.4.1. */
 static void find_mode(struct emu *emu)
@@ -77,7 +144,7 @@ static enum emu_result fetch_more(struct exec *x)
 	return r;
 }
 
-enum emu_result emu_decode(struct exec *x)
+enum emu_result emu_decode(struct exec *x, struct emu_decoded *decoded)
 {
 	struct emu *emu = x->emu;
 	ZyanStatus status = ZYDIS_STATUS_NO_MORE_DATA;
@@ -91,10 +158,13 @@ enum emu_result emu_decode(struct exec *x)
 
 		if (r != EMU_OK)
 			return r;
-		status = ZydisDecoderDecodeFull(&decoder, emu->bytes, emu->length, &x->insn, x->op);
+		status = is_decoded(emu, &decoder, decoded) ? ZYAN_STATUS_SUCCESS
+							    : decode(emu, &decoder, decoded);
 	}
 	if (!ZYAN_SUCCESS(status))
 		return decode_failed(emu, status);
-	emu->length = x->insn.length;
+	x->insn = &decoded->insn;
+	x->op = decoded->op;
+	emu->length = decoded->length;
 	return EMU_OK;
 }

@@ -7,12 +7,21 @@
 
 #include "arch/x86/emulate.h"
 
+/* What the decoder said about an instruction, and from what. */
+struct emu_decoded {
+	u8 length; /* bytes; 0: nothing yet */
+	u8 machine_mode, stack_width;
+	u64 bytes[2], mask[2]; /* as load_bytes() has them, and which of them count */
+	ZydisDecodedInstruction insn;
+	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
+};
+
 /* One instruction in execution. next becomes emu->regs when it completes. */
 struct exec {
 	struct emu *emu;
 	struct emu_regs next;
-	ZydisDecodedInstruction insn;
-	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
+	const ZydisDecodedInstruction *insn;
+	const ZydisDecodedOperand *op;
 };
 
 static inline enum emu_result emu_fault(struct emu *emu, enum x86_vector vector)
@@ -27,8 +36,13 @@ static inline enum emu_result emu_unhandled(struct emu *emu, const char *why)
 	return EMU_UNHANDLED;
 }
 
-/* Finds mode and CPL, fetches and decodes the instruction at CS:RIP. emulate_decode.c */
-enum emu_result emu_decode(struct exec *x);
+/* The place in the cache for an instruction at rip. emulate_decode.c */
+struct emu_decoded *emu_cached(struct emu_decode_cache *cache, u64 rip);
+/*
+ * Finds mode and CPL, fetches the instruction at CS:RIP and decodes it into *decoded, unless that is
+ * what is there already. emulate_decode.c
+ */
+enum emu_result emu_decode(struct exec *x, struct emu_decoded *decoded);
 
 /*
  * Linear address of [offset, offset + len) of a segment after the checks of SDM 3A 5.3 (limit), 5.5

@@ -54,7 +54,7 @@ static u64 address_part(struct exec *x, ZydisRegister reg)
 	struct place p;
 
 	if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP)
-		return x->next.rip + x->insn.length;
+		return x->next.rip + x->insn->length;
 	return find_gpr(reg, &p) ? emu_get_gpr(&x->next, p.gpr, p.len, false) : 0;
 }
 
@@ -65,7 +65,7 @@ u64 emu_effective_address(struct exec *x, const ZydisDecodedOperand *op, s64 dis
 	address += address_part(x, op->mem.index) * op->mem.scale;
 	if (op->mem.disp.has_displacement)
 		address += op->mem.disp.value;
-	return emu_mask_address(x->insn.address_width, address);
+	return emu_mask_address(x->insn->address_width, address);
 }
 
 static bool good_size(unsigned bits)
@@ -109,8 +109,8 @@ enum emu_result emu_place_write(struct exec *x, const struct place *place, u64 v
 enum emu_result emu_place_update(struct exec *x, const struct place *place, u64 old, u64 value,
 				 bool *done)
 {
-	bool locked = (x->insn.attributes & ZYDIS_ATTRIB_HAS_LOCK) ||
-		      x->insn.mnemonic == ZYDIS_MNEMONIC_XCHG;
+	bool locked = (x->insn->attributes & ZYDIS_ATTRIB_HAS_LOCK) ||
+		      x->insn->mnemonic == ZYDIS_MNEMONIC_XCHG;
 
 	if (place->memory && locked)
 		return x->emu->ops->cmpxchg(x->emu, place->linear, old, value, place->len, done);

@@ -49,13 +49,13 @@ static bool based_on(const ZydisDecodedOperand *op, ZydisRegister si)
 
 static struct string describe(struct exec *x)
 {
-	struct string s = { .opcode = x->insn.opcode & ~1,
-			    .address_bits = x->insn.address_width,
-			    .rep = rep_prefix(&x->insn),
+	struct string s = { .opcode = x->insn->opcode & ~1,
+			    .address_bits = x->insn->address_width,
+			    .rep = rep_prefix(x->insn),
 			    .source = SEG_DS,
 			    .flags = x->next.rflags };
 
-	for (unsigned i = 0; i < x->insn.operand_count; i++) {
+	for (unsigned i = 0; i < x->insn->operand_count; i++) {
 		const ZydisDecodedOperand *op = &x->op[i];
 
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY)

@@ -17,6 +17,7 @@
 struct vcpu_emu {
 	struct emu emu;
 	struct vcpu *vcpu;
+	struct guest_paging paging;
 };
 
 static struct vcpu *vcpu_of(struct emu *emu)
@@ -41,10 +42,11 @@ static enum emu_result translate(struct emu *emu, u64 linear, unsigned access, u
 	enum walk_access kind = access & EMU_ACCESS_FETCH   ? WALK_FETCH
 				: access & EMU_ACCESS_WRITE ? WALK_WRITE
 							    : WALK_READ;
+	struct vcpu_emu *e = container_of(emu, struct vcpu_emu, emu);
 	bool user = emu->cpl == 3 && !(access & EMU_ACCESS_SYSTEM);
 	u32 pfec;
 
-	if (guest_walk(vcpu_of(emu), linear, kind, user, gpa, &pfec) == WALK_OK)
+	if (guest_walk_with(e->vcpu, &e->paging, linear, kind, user, gpa, &pfec) == WALK_OK)
 		return EMU_OK;
 	return page_fault(emu, linear, pfec);
 }
@@ -270,8 +272,9 @@ static const struct emu_ops vcpu_ops = {
 static void load(struct vcpu *vcpu, struct emu *emu)
 {
 	emu->ops = &vcpu_ops;
-	for (unsigned i = 0; i < NR_GPRS; i++)
-		emu->regs.gpr[i] = vcpu_gpr(vcpu, i);
+	emu->cache = vcpu->arch.decoded;
+	memcpy(emu->regs.gpr, vcpu->arch.gpr, sizeof(emu->regs.gpr));
+	emu->regs.gpr[REG_RSP] = virt_get(vcpu, VREG_RSP);
 	emu->regs.rip = virt_get(vcpu, VREG_RIP);
 	emu->regs.rflags = virt_get(vcpu, VREG_RFLAGS);
 	emu->cr0 = virt_get(vcpu, VREG_CR0);
@@ -281,19 +284,37 @@ static void load(struct vcpu *vcpu, struct emu *emu)
 	virt_get_seg(vcpu, SEG_SS, &emu->ss);
 }
 
-static void store(struct vcpu *vcpu, const struct emu *emu, const struct emu_regs *before)
+/* AC lifts SMAP for explicit accesses only, and those have CPL < 3. */
+static void load_paging(struct vcpu *vcpu, const struct emu *emu, struct guest_paging *paging)
 {
-	for (unsigned i = 0; i < NR_GPRS; i++) {
-		if (emu->regs.gpr[i] != before->gpr[i])
-			vcpu_set_gpr(vcpu, i, emu->regs.gpr[i]);
-	}
-	if (emu->regs.rflags != before->rflags)
-		virt_set(vcpu, VREG_RFLAGS, emu->regs.rflags);
-	virt_set(vcpu, VREG_RIP, emu->regs.rip);
+	paging->cr0 = emu->cr0;
+	paging->cr3 = virt_get(vcpu, VREG_CR3);
+	paging->cr4 = emu->cr4;
+	paging->efer = emu->efer;
+	paging->ac = (emu->regs.rflags & RFLAGS_AC) && (emu->ss.ar >> SEG_AR_DPL_SHIFT & 3) != 3;
+}
+
+/* What changes rarely lies in the vendor's structure, and is expensive to write. */
+struct rare_regs {
+	u64 rsp, rflags;
+};
+
+static void store(struct vcpu *vcpu, const struct emu *emu, const struct rare_regs *before)
+{
+	const struct emu_regs *regs = &emu->regs;
+
+	memcpy(vcpu->arch.gpr, regs->gpr, REG_RSP * sizeof(u64));
+	memcpy(&vcpu->arch.gpr[REG_RSP + 1], &regs->gpr[REG_RSP + 1],
+	       (NR_GPRS - REG_RSP - 1) * sizeof(u64));
+	if (regs->gpr[REG_RSP] != before->rsp)
+		virt_set(vcpu, VREG_RSP, regs->gpr[REG_RSP]);
+	if (regs->rflags != before->rflags)
+		virt_set(vcpu, VREG_RFLAGS, regs->rflags);
+	virt_set(vcpu, VREG_RIP, regs->rip);
 }
 
 /* An instruction, or one iteration under TF, is over (SDM 3A 6.8.3, 17.3.1.4). */
-static void finish(struct vcpu *vcpu, const struct emu_regs *before)
+static void finish(struct vcpu *vcpu, const struct rare_regs *before)
 {
 	u64 blocking = virt_get(vcpu, VREG_INTERRUPTIBILITY);
 
@@ -328,11 +349,12 @@ static void refuse(struct vcpu *vcpu, const struct emu *emu)
 enum emu_result vcpu_emulate(struct vcpu *vcpu)
 {
 	struct vcpu_emu e = { .vcpu = vcpu };
-	struct emu_regs before;
+	struct rare_regs before;
 	enum emu_result r;
 
 	load(vcpu, &e.emu);
-	before = e.emu.regs;
+	load_paging(vcpu, &e.emu, &e.paging);
+	before = (struct rare_regs){ e.emu.regs.gpr[REG_RSP], e.emu.regs.rflags };
 	r = emulate(&e.emu);
 	if (r != EMU_UNHANDLED)
 		store(vcpu, &e.emu, &before);

@@ -41,13 +41,41 @@ enum walk_result guest_walk_tables(const struct walk_env *env, u64 linear, enum 
 
 struct vcpu;
 
+/* The registers that a walk depends on. */
+struct guest_paging {
+	u64 cr0, cr3, cr4, efer;
+	bool ac; /* RFLAGS.AC at CPL < 3: lifts SMAP for explicit accesses */
+};
+
 /*
- * The same with the vCPU's current registers. PAE PDPTEs are read from memory rather than from the
- * processor's copies, and protection keys are not checked: PKRU is not offered to guests yet, and
- * data accesses that exit have passed the processor's own check. The vCPU's CPU, between exit and
- * entry.
+ * A walk that succeeded, with the entries it went through. While registers and entries are the
+ * same, another walk would have the same result: so the guest need not tell us about its changes.
  */
+#define WALK_MEMOS	  16
+#define WALK_MEMO_ENTRIES 5
+struct walk_memo {
+	u64 key; /* page, access and rights; 0: not used */
+	struct guest_paging paging;
+	u64 gpa; /* of the page */
+	unsigned count;
+	const u64 *entry[WALK_MEMO_ENTRIES]; /* in guest memory */
+	u64 value[WALK_MEMO_ENTRIES];
+};
+
+/*
+ * guest_walk_tables() with the vCPU's memory and these registers. PAE PDPTEs are read from memory
+ * rather than from the processor's copies, and protection keys are not checked: PKRU is not offered
+ * to guests yet, and data accesses that exit have passed the processor's own check. The vCPU's CPU,
+ * between exit and entry.
+ */
+enum walk_result guest_walk_with(struct vcpu *vcpu, const struct guest_paging *paging, u64 linear,
+				 enum walk_access access, bool user, u64 *gpa, u32 *pfec);
+
+/* The same with the vCPU's current registers. */
 enum walk_result guest_walk(struct vcpu *vcpu, u64 linear, enum walk_access access, bool user,
 			    u64 *gpa, u32 *pfec);
+
+/* The VM's memory was changed from outside or the vCPU was elsewhere: nothing is remembered. */
+void guest_walk_forget(struct vcpu *vcpu);
 
 #endif

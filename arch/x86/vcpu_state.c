@@ -5,10 +5,12 @@
  */
 #include "arch/x86/vcpu_state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpuid_bits.h"
+#include "arch/x86/emulate.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/x86.h"
 #include "core/pmem.h"
@@ -53,6 +55,11 @@ enum firn_err vcpu_state_create(struct vcpu *vcpu)
 
 	if (!area)
 		return ERR_NOMEM;
+	vcpu->arch.decoded = emu_decode_cache_create();
+	if (!vcpu->arch.decoded) {
+		pmem_free(area, xsave_size, PMEM_VMX);
+		return ERR_NOMEM;
+	}
 	vcpu->arch.xcr0 = XCR0_X87;
 	/* The XSAVE header must be zero where it is reserved (SDM 1 13.4.2). */
 	vcpu->arch.xsave = memset(phys_to_virt(area), 0, xsave_size);
@@ -64,6 +71,8 @@ void vcpu_state_destroy(struct vcpu *vcpu)
 	if (vcpu->arch.xsave)
 		pmem_free(virt_to_phys(vcpu->arch.xsave), xsave_size, PMEM_VMX);
 	vcpu->arch.xsave = NULL;
+	free(vcpu->arch.decoded);
+	vcpu->arch.decoded = NULL;
 }
 
 static void fpu_save(struct vcpu *vcpu)
@@ -137,6 +146,7 @@ void virt_vcpu_load(struct vcpu *vcpu)
 	if (*here)
 		save(*here);
 	virt_make_current(vcpu);
+	guest_walk_forget(vcpu);
 	load(vcpu);
 	*here = vcpu;
 }
@@ -226,6 +236,7 @@ static void reset_registers(struct vcpu *vcpu)
 void virt_vcpu_reset(struct vcpu *vcpu)
 {
 	virt_vcpu_load(vcpu);
+	guest_walk_forget(vcpu);
 	reset_registers(vcpu);
 	reset_fpu(vcpu);
 	virt_reset_vendor(vcpu);
