@@ -34,6 +34,7 @@ test_emulate_vcpu_CFLAGS := -Iarch/x86
 test_emulate_vcpu_LIBS := $(ZYDIS)/libzydis-host.a
 test_epoch_SRC := arch/fake/fake.c
 test_err_SRC := core/err.c
+test_exception_SRC := arch/x86/exception.c
 test_exit_trace_SRC := core/exit_trace.c arch/fake/fake.c
 test_files_SRC :=
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
@@ -82,6 +83,16 @@ test_shell_edit_SRC := $(SHELL_TEST_SRC)
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
+test_mmio_mov_SRC := arch/x86/mmio_mov.c
+test_mmio_mov_LIBS := $(ZYDIS)/libzydis-host.a
+test_svm_asid_SRC := arch/x86/svm/asid.c
+test_svm_caps_SRC := arch/x86/svm/caps.c
+test_svm_lifecycle_SRC := arch/x86/svm/lifecycle.c arch/x86/svm/asid.c arch/x86/svm/caps.c \
+	core/pmem.c core/log.c arch/fake/fake.c
+test_svm_lifecycle_CFLAGS := -Itests/unit/fake_svm
+test_svm_npt_SRC := arch/x86/svm/npt.c arch/x86/nested_table.c core/pmem.c core/log.c \
+	arch/fake/fake.c
+test_svm_vmrun_checks_SRC := arch/x86/svm/vmrun_checks.c
 test_vcpu_regs_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c arch/x86/lapic_regs.c \
 	arch/x86/vcpu_regs.c arch/x86/vcpu_regs_access.c
 test_vcpu_regs_CFLAGS := -Iarch/x86
