@@ -114,9 +114,9 @@ def readable(text):
 class Machine:
     """A machine in the emulator. Text that was waited for is behind self.at afterwards."""
 
-    def __init__(self, image, cpus=1, memory=512, firmware="bios", model=None):
+    def __init__(self, image, cpus=1, memory=512, firmware="bios", model=None, options=()):
         command = [os.path.join(ROOT, "tools/emulate"), "--cpus", str(cpus), "--memory", str(memory),
-                   "--firmware", firmware, "--timeout", str(LAST_RESORT), *(["--model", model] if model else []), image]
+                   "--firmware", firmware, "--timeout", str(LAST_RESORT), *(["--model", model] if model else []), *options, image]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         preexec_fn=end_with_parent)
         self.selector = selectors.DefaultSelector()
