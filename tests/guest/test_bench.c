@@ -15,9 +15,23 @@
 #define UNCLAIMED	      0xed
 #define CONFIG_DATA	      0xcfc
 #define KVM_HC_VAPIC_POLL_IRQ 1
-#define UNCLAIMED_MMIO	      0xd0000000ull
+#define UNCLAIMED_MMIO	      0xd0000010ull
+#define UNCLAIMED_PAGE	      0xd0000000ull
+#define CPUID_1_ECX_X2APIC    BIT(21)
 
-static const u8 vectors[] = { VECTOR_TIMER, VECTOR_SELF, 0 };
+static bool x2apic;
+static volatile unsigned irqs;
+
+/* Ends the interrupt and does nothing else that exits. */
+static void end_irq(struct interrupt_frame *frame)
+{
+	(void)frame;
+	irqs++;
+	if (x2apic)
+		wrmsr(X2APIC_EOI, 0);
+	else
+		apic_write(APIC_EOI, 0);
+}
 
 static void op_empty(void)
 {
@@ -89,6 +103,11 @@ static void op_apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
+static void op_x2apic_eoi(void)
+{
+	wrmsr(X2APIC_EOI, 0);
+}
+
 static void op_cr8(void)
 {
 	__asm__ volatile("mov %0, %%cr8" : : "r"(0ull));
@@ -113,9 +132,28 @@ static void op_mmio_read(void)
 	*(volatile u32 *)UNCLAIMED_MMIO;
 }
 
+/* The first register of a page. */
+static void op_mmio_page(void)
+{
+	*(volatile u32 *)UNCLAIMED_PAGE;
+}
+
 static void op_self_ipi(void)
 {
 	apic_self_ipi(VECTOR_SELF);
+	irq_window();
+}
+
+static void op_x2apic_self_ipi(void)
+{
+	wrmsr(X2APIC_MSR(APIC_SELF_IPI), VECTOR_SELF);
+	irq_window();
+}
+
+/* A deadline that has passed. */
+static void op_deadline_now(void)
+{
+	wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc());
 	irq_window();
 }
 
@@ -145,8 +183,7 @@ static void bench_wake(void)
 {
 	u64 best = ~0ull;
 
-	irq_log_start(vectors);
-	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
+	irqs = 0;
 	for (unsigned i = 0; i < WAKE_LOOPS; i++) {
 		u64 deadline = rdtsc() + WAKE_DELAY;
 
@@ -155,17 +192,34 @@ static void bench_wake(void)
 		best = MIN(best, rdtsc() - deadline);
 	}
 	print("bench hlt-wake-by-timer %llu\n", (unsigned long long)best);
-	check_eq("HLT woke each time", irq_log.count, WAKE_LOOPS);
+	check_eq("HLT woke each time", irqs, WAKE_LOOPS);
+}
+
+static void bench_deadline(const char *name, u64 empty)
+{
+	irqs = 0;
+	bench(name, op_deadline_now, empty);
+	check_eq("the timer interrupted each time", irqs, LOOPS);
+}
+
+static void bench_x2apic(u64 empty)
+{
+	wrmsr(MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) | APIC_BASE_EXTD);
+	x2apic = true;
+	bench("x2apic-eoi", op_x2apic_eoi, empty);
+	irqs = 0;
+	bench("x2apic-self-ipi", op_x2apic_self_ipi, empty);
+	check_eq("the IPI came each time", irqs, LOOPS);
+	bench_deadline("x2apic-deadline-timer", empty);
 }
 
 GUEST_TEST(bench)
 {
-	const struct {
+	static const struct {
 		const char *name;
 		void (*op)(void);
 	} ops[] = {
 		{ "cpuid", op_cpuid },
-		{ "vmcall", cpu_is_amd() ? op_vmmcall : op_vmcall },
 		{ "rdmsr-misc-enable", op_rdmsr },
 		{ "wrmsr-tsc-adjust", op_wrmsr },
 		{ "wrmsr-tsc-deadline", op_wrmsr_deadline },
@@ -181,17 +235,24 @@ GUEST_TEST(bench)
 		{ "cr4-write", op_cr4 },
 		{ "cr0-wp-toggle", op_cr0_wp },
 		{ "mmio-read-unclaimed", op_mmio_read },
+		{ "mmio-read-page-start", op_mmio_page },
 	};
 	u64 empty;
 
 	apic_init();
-	irq_log_start(vectors);
+	set_handler(VECTOR_SELF, end_irq);
+	set_handler(VECTOR_TIMER, end_irq);
 	apic_write(APIC_LVT_TIMER, LVT_MASKED | LVT_TSC_DEADLINE);
 	outl(0xcf8, 0x80000000);
 	empty = measure(op_empty);
 	print("bench nothing %llu\n", (unsigned long long)empty);
+	bench("vmcall", cpu_is_amd() ? op_vmmcall : op_vmcall, empty);
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		bench(ops[i].name, ops[i].op, empty);
 	wrmsr(MSR_IA32_TSC_DEADLINE, 0);
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
 	bench_wake();
+	bench_deadline("deadline-timer", empty);
+	if (cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC)
+		bench_x2apic(empty);
 }
