@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* SVM events: what is injected, delivered again or held back; NMI blocking; TPR; the interrupt window. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86/svm/svm.h"
+#include "arch/fake/fake.h"
+#include "fake_vcpu.h"
+
+static struct fake_vm *fake;
+static struct vcpu *vcpu;
+static struct svm_vcpu *svm;
+static struct vmcb *vmcb;
+static unsigned triple_faults;
+
+void vm_triple_fault(struct vm *vm)
+{
+	assert_ptr_equal(vm, &fake->vm);
+	triple_faults++;
+}
+
+void svm_set_misc1(struct vmcb *v, u32 set, u32 clear)
+{
+	v->intercept_misc1 = (v->intercept_misc1 | set) & ~clear;
+}
+
+void svm_set_cr_intercepts(struct vmcb *v, u32 set, u32 clear)
+{
+	v->intercept_cr = (v->intercept_cr | set) & ~clear;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_reset();
+	fake = fake_vm_create(1);
+	vcpu = &fake->vcpu[0]->vcpu;
+	svm = &vcpu->arch.svm;
+	vmcb = calloc(1, sizeof(*vmcb));
+	svm->vmcb = vmcb;
+	vmcb->cr0 = CR0_PE;
+	vmcb->rip = 0x1000;
+	vmcb->rflags = RFLAGS_ONE | RFLAGS_IF;
+	vmcb->clean = CLEAN_ALL;
+	lapic_init(&vcpu->arch.lapic, vcpu, fake->vcpu[0]->apic_page);
+	lapic_write(&vcpu->arch.lapic, APIC_SVR, 0x1ff);
+	triple_faults = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(vmcb);
+	lapic_reset(&vcpu->arch.lapic, false);
+	fake_vm_destroy(fake);
+	return 0;
+}
+
+static void expect_event(u64 type, unsigned vector, u64 flags_and_error)
+{
+	assert_int_equal(svm->queued, EVENT_VALID | type | vector | flags_and_error);
+	assert_true(svm_event_queued(vcpu));
+}
+
+static void exceptions(void **state)
+{
+	(void)state;
+	svm_inject(vcpu, VECTOR_UD, 0x55); /* has no error code */
+	expect_event(EVENT_EXCEPTION, VECTOR_UD, 0);
+	svm->queued = 0;
+	svm_inject(vcpu, VECTOR_GP, 0x10);
+	expect_event(EVENT_EXCEPTION, VECTOR_GP, EVENT_ERROR_CODE | 0x10ull << 32);
+	svm->queued = 0;
+	vmcb->cr0 = 0; /* real mode pushes none */
+	svm_inject(vcpu, VECTOR_GP, 0x10);
+	expect_event(EVENT_EXCEPTION, VECTOR_GP, 0);
+}
+
+static void page_fault_sets_cr2(void **state)
+{
+	(void)state;
+	vcpu->arch.cr2 = 0xdead000;
+	svm_inject(vcpu, VECTOR_PF, 6);
+	expect_event(EVENT_EXCEPTION, VECTOR_PF, EVENT_ERROR_CODE | 6ull << 32);
+	assert_int_equal(vmcb->cr2, 0xdead000);
+	assert_false(vmcb->clean & CLEAN_CR2);
+}
+
+static void double_and_triple_fault(void **state)
+{
+	(void)state;
+	svm_inject(vcpu, VECTOR_PF, 2);
+	svm_inject(vcpu, VECTOR_GP, 8);
+	expect_event(EVENT_EXCEPTION, VECTOR_DF, EVENT_ERROR_CODE);
+	svm_inject(vcpu, VECTOR_NP, 8);
+	assert_int_equal(triple_faults, 1);
+	assert_false(svm_event_queued(vcpu));
+	/* Only exceptions make pairs: an interrupt on the way is replaced. */
+	svm_queue(vcpu, EVENT_INTR | VECTOR_GP);
+	svm_inject(vcpu, VECTOR_GP, 8);
+	expect_event(EVENT_EXCEPTION, VECTOR_GP, EVENT_ERROR_CODE | 8ull << 32);
+}
+
+static void single_step(void **state)
+{
+	(void)state;
+	svm_single_step_trap(vcpu);
+	expect_event(EVENT_EXCEPTION, VECTOR_DB, 0);
+	assert_int_equal(vmcb->dr6, BIT(14));
+	assert_false(vmcb->clean & CLEAN_DR);
+}
+
+static void requeue(u64 info)
+{
+	svm->queued = 0;
+	vmcb->exit_int_info = info;
+	svm_requeue_event(vcpu);
+}
+
+static void delivered_again(void **state)
+{
+	static const u64 again[] = {
+		EVENT_VALID | EVENT_INTR | 0x31,
+		EVENT_VALID | EVENT_EXCEPTION | VECTOR_UD,
+		EVENT_VALID | EVENT_EXCEPTION | VECTOR_PF | EVENT_ERROR_CODE | 2ull << 32,
+		EVENT_VALID | EVENT_NMI | VECTOR_NMI,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(again); i++) {
+		requeue(again[i]);
+		assert_int_equal(svm->queued, again[i]);
+	}
+}
+
+/* RIP is still on INT n, INT3 and INTO: they come again by themselves. */
+static void executed_again(void **state)
+{
+	(void)state;
+	requeue(EVENT_VALID | EVENT_SOFTWARE | 0x80);
+	assert_int_equal(svm->queued, 0);
+	requeue(EVENT_VALID | EVENT_EXCEPTION | VECTOR_BP);
+	assert_int_equal(svm->queued, 0);
+	requeue(EVENT_VALID | EVENT_EXCEPTION | VECTOR_OF);
+	assert_int_equal(svm->queued, 0);
+}
+
+static void nmi_that_was_not_delivered_does_not_block(void **state)
+{
+	(void)state;
+	svm_set_nmi_blocked(vcpu, true);
+	requeue(EVENT_VALID | EVENT_NMI | VECTOR_NMI);
+	assert_false(svm->nmi_blocked);
+	assert_false(vmcb->intercept_misc1 & INTERCEPT_IRET);
+}
+
+static bool window_open(void)
+{
+	bool on = vmcb->int_ctl & INT_CTL_V_IRQ;
+
+	assert_int_equal(on, !!(vmcb->intercept_misc1 & INTERCEPT_VINTR));
+	assert_int_equal(on, !!(vmcb->int_ctl & INT_CTL_V_IGN_TPR));
+	assert_int_equal(on, svm->window);
+	return on;
+}
+
+static void post(u8 vector)
+{
+	lapic_post(&vcpu->arch.lapic, vector, false);
+	lapic_sync_pir(&vcpu->arch.lapic);
+}
+
+static void interrupt_is_injected(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(window_open());
+	assert_true(lapic_irr_empty(&vcpu->arch.lapic));
+	assert_int_equal(lapic_highest_isr(&vcpu->arch.lapic), 0x41);
+	assert_false(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
+}
+
+static void two_interrupts(void **state)
+{
+	(void)state;
+	post(0x41);
+	post(0x52);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x52, 0);
+	/* The other one is of lower priority: no window, but TPR and EOI can change that. */
+	assert_false(window_open());
+	assert_true(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
+	svm->queued = 0;
+	lapic_eoi(&vcpu->arch.lapic);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
+}
+
+static void closed(void)
+{
+	post(0x41);
+	svm_inject_pending(vcpu);
+	assert_true(window_open());
+	assert_int_equal(svm->queued & EVENT_TYPE, svm->queued ? EVENT_EXCEPTION : 0);
+	assert_false(vmcb->clean & CLEAN_TPR);
+}
+
+static void window_for_closed_interrupts(void **state)
+{
+	(void)state;
+	vmcb->rflags &= ~RFLAGS_IF;
+	closed();
+	vmcb->rflags |= RFLAGS_IF;
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(window_open());
+}
+
+static void window_for_a_shadow(void **state)
+{
+	(void)state;
+	vmcb->int_state = INT_STATE_SHADOW;
+	closed();
+}
+
+static void window_behind_another_event(void **state)
+{
+	(void)state;
+	svm_inject(vcpu, VECTOR_UD, 0);
+	closed();
+	expect_event(EVENT_EXCEPTION, VECTOR_UD, 0);
+}
+
+static void tpr_holds_back(void **state)
+{
+	(void)state;
+	lapic_set_cr8(&vcpu->arch.lapic, 4);
+	post(0x41);
+	svm_inject_pending(vcpu);
+	assert_false(svm_event_queued(vcpu));
+	assert_false(window_open());
+	assert_true(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
+}
+
+static void tpr_both_ways(void **state)
+{
+	(void)state;
+	lapic_write(&vcpu->arch.lapic, APIC_TPR, 0x35);
+	vmcb->int_ctl = INT_CTL_V_INTR_MASKING;
+	svm_give_tpr(vcpu, vmcb);
+	assert_int_equal(vmcb->int_ctl, INT_CTL_V_INTR_MASKING | 3);
+	svm_take_tpr(vcpu, vmcb);
+	assert_int_equal(lapic_read(&vcpu->arch.lapic, APIC_TPR), 0x35); /* sub-class is kept */
+	vmcb->int_ctl = INT_CTL_V_INTR_MASKING | 0xc;
+	svm_take_tpr(vcpu, vmcb);
+	assert_int_equal(lapic_read(&vcpu->arch.lapic, APIC_TPR), 0xc0);
+}
+
+static void nmi_is_injected_once(void **state)
+{
+	(void)state;
+	vcpu->events = VCPU_EVENT_NMI;
+	svm_prepare_nmi(vcpu);
+	expect_event(EVENT_NMI, VECTOR_NMI, 0);
+	assert_int_equal(vcpu->events, 0);
+	assert_true(svm->nmi_blocked);
+	assert_true(vmcb->intercept_misc1 & INTERCEPT_IRET);
+	svm->queued = 0;
+	vcpu->events = VCPU_EVENT_NMI; /* the next one waits for IRET */
+	svm_prepare_nmi(vcpu);
+	assert_int_equal(svm->queued, 0);
+	assert_int_equal(vcpu->events, VCPU_EVENT_NMI);
+}
+
+static void nmi_behind_another_event(void **state)
+{
+	(void)state;
+	vcpu->events = VCPU_EVENT_NMI;
+	svm_inject(vcpu, VECTOR_UD, 0);
+	svm_prepare_nmi(vcpu);
+	expect_event(EVENT_EXCEPTION, VECTOR_UD, 0);
+	assert_int_equal(fake_kicks(0), 1); /* so that the guest comes back at once */
+	assert_int_equal(vcpu->events, VCPU_EVENT_NMI);
+}
+
+static void db_exit(u64 rip, u64 rflags)
+{
+	vmcb->exit_code = SVM_EXIT_EXCEPTION(VECTOR_DB);
+	vmcb->dr6 |= BIT(14);
+	vmcb->rip = rip;
+	vmcb->rflags = rflags;
+}
+
+static void iret_ends_the_blocking(void **state)
+{
+	(void)state;
+	svm_set_nmi_blocked(vcpu, true);
+	svm_iret(vcpu);
+	assert_false(svm->nmi_blocked);
+	assert_true(vmcb->rflags & RFLAGS_TF);
+	vcpu->events = VCPU_EVENT_NMI;
+	svm_prepare_nmi(vcpu); /* not before IRET was executed */
+	assert_int_equal(svm->queued, 0);
+	db_exit(0x2000, RFLAGS_ONE);
+	assert_true(svm_end_step(vcpu)); /* the trap is not the guest's */
+	assert_int_equal(vmcb->dr6, 0);
+	svm_prepare_nmi(vcpu);
+	expect_event(EVENT_NMI, VECTOR_NMI, 0);
+}
+
+/* An interrupt of the host comes before IRET is executed. */
+static void iret_that_was_not_executed(void **state)
+{
+	(void)state;
+	svm_set_nmi_blocked(vcpu, true);
+	svm_iret(vcpu);
+	vmcb->exit_code = SVM_EXIT_INTR;
+	assert_false(svm_end_step(vcpu));
+	assert_true(svm->nmi_blocked);
+	assert_true(vmcb->intercept_misc1 & INTERCEPT_IRET);
+	assert_false(vmcb->rflags & RFLAGS_TF);
+}
+
+/* IRET loads a TF of the guest's: it stays, and the guest's step is not taken from it. */
+static void iret_to_code_that_steps(void **state)
+{
+	(void)state;
+	svm_iret(vcpu);
+	db_exit(0x2000, RFLAGS_ONE | RFLAGS_TF);
+	assert_true(svm_end_step(vcpu));
+	assert_true(vmcb->rflags & RFLAGS_TF);
+	/* The guest steps over IRET itself. */
+	svm_iret(vcpu);
+	db_exit(0x3000, RFLAGS_ONE | RFLAGS_TF);
+	assert_false(svm_end_step(vcpu));
+	assert_int_equal(vmcb->dr6, BIT(14));
+}
+
+static void nmi_in_a_shadow(void **state)
+{
+	(void)state;
+	vcpu->events = VCPU_EVENT_NMI;
+	vmcb->int_state = INT_STATE_SHADOW;
+	svm_prepare_nmi(vcpu);
+	assert_int_equal(svm->queued, 0);
+	assert_true(svm->stepping);
+	vmcb->int_state = 0;
+	db_exit(0x1001, vmcb->rflags);
+	assert_true(svm_end_step(vcpu));
+	assert_false(vmcb->rflags & RFLAGS_TF);
+	svm_prepare_nmi(vcpu);
+	expect_event(EVENT_NMI, VECTOR_NMI, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(exceptions),
+		TEST(page_fault_sets_cr2),
+		TEST(double_and_triple_fault),
+		TEST(single_step),
+		TEST(delivered_again),
+		TEST(executed_again),
+		TEST(nmi_that_was_not_delivered_does_not_block),
+		TEST(interrupt_is_injected),
+		TEST(two_interrupts),
+		TEST(window_for_closed_interrupts),
+		TEST(window_for_a_shadow),
+		TEST(window_behind_another_event),
+		TEST(tpr_holds_back),
+		TEST(tpr_both_ways),
+		TEST(nmi_is_injected_once),
+		TEST(nmi_behind_another_event),
+		TEST(iret_ends_the_blocking),
+		TEST(iret_that_was_not_executed),
+		TEST(iret_to_code_that_steps),
+		TEST(nmi_in_a_shadow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
