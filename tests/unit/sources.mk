@@ -128,6 +128,9 @@ test_pvclock_CFLAGS := $(X86_TEST_CFLAGS)
 test_rtc_SRC := arch/fake/fake.c core/vdev/rtc.c
 test_svm_events_SRC := $(LAPIC_SRC) arch/x86/svm/events.c arch/x86/svm/nmi.c arch/x86/exception.c
 test_svm_events_CFLAGS := $(X86_TEST_CFLAGS)
+test_svm_instruction_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/svm/instruction.c \
+	arch/x86/mmio_mov.c
+test_svm_instruction_CFLAGS := $(X86_TEST_CFLAGS)
 test_uart16550_SRC := $(FAKE_VCPU_SRC) core/vdev/uart16550.c
 test_uart16550_CFLAGS := $(X86_TEST_CFLAGS)
 test_vdevs_SRC := $(LAPIC_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC) $(filter-out \
