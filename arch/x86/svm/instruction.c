@@ -6,7 +6,6 @@
  */
 #include "arch/x86/guest_walk.h"
 #include "arch/x86/msr.h"
-#include "arch/x86/svm/caps.h"
 #include "arch/x86/svm/svm.h"
 #include "core/guest_memory.h"
 
@@ -57,11 +56,6 @@ void svm_forget_instructions(struct vcpu *vcpu)
 	memset(vcpu->arch.svm.known, 0, sizeof(vcpu->arch.svm.known));
 }
 
-static u64 byte_mask(unsigned length)
-{
-	return length >= sizeof(u64) ? ~0ull : BIT(8 * length) - 1;
-}
-
 static bool translate(struct vcpu *vcpu, u64 linear, u64 *gpa)
 {
 	u32 pfec;
@@ -69,27 +63,33 @@ static bool translate(struct vcpu *vcpu, u64 linear, u64 *gpa)
 	return guest_walk(vcpu, linear, WALK_FETCH, vmcb_of(vcpu)->cpl == 3, gpa, &pfec) == WALK_OK;
 }
 
-/* Slots don't change while a VM runs, so that the place stays valid until the vCPU is unloaded. */
+/*
+ * Slots don't change while a VM runs, so that the place stays valid until the vCPU is unloaded. What
+ * is looked at lies in one page, also for an instruction at its end.
+ */
 struct svm_known *svm_remember(struct vcpu *vcpu, const struct svm_instruction *insn, u32 opcode,
 			       unsigned length)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	struct svm_known *k = svm_known_at(vcpu, vmcb->rip);
+	u64 place = MIN(insn->gpa, (insn->gpa & PAGE_MASK) + PAGE_SIZE - sizeof(k->bytes));
+	u64 before = insn->gpa - place;
 
 	k->opcode = 0;
-	k->host = guest_map(&vcpu->vm->memory, insn->gpa, sizeof(k->bytes), GUEST_READ);
-	if (!k->host || PAGE_OFFSET(insn->gpa) > PAGE_SIZE - sizeof(k->bytes))
+	if (before + length > sizeof(k->bytes))
+		return NULL;
+	k->host = guest_map(&vcpu->vm->memory, place, sizeof(k->bytes), GUEST_READ);
+	if (!k->host)
 		return NULL;
 	k->rip = vmcb->rip;
 	k->cr3 = vmcb->cr3;
 	k->cs_base = vmcb->cs.base;
 	k->opcode = opcode;
 	k->length = (u8)length;
-	k->mask[0] = byte_mask(length);
-	k->mask[1] = length > sizeof(u64) ? byte_mask(length - sizeof(u64)) : 0;
-	memcpy(k->bytes, insn->bytes, length);
-	k->bytes[0] &= k->mask[0];
-	k->bytes[1] &= k->mask[1];
+	memset(k->mask, 0, sizeof(k->mask));
+	memset(k->bytes, 0, sizeof(k->bytes));
+	memset((u8 *)k->mask + before, 0xff, length);
+	memcpy((u8 *)k->bytes + before, insn->bytes, length);
 	return k;
 }
 
