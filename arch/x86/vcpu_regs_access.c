@@ -143,17 +143,23 @@ static enum firn_err dr_set(struct vcpu *vcpu, unsigned index, u64 value)
 	return FIRN_OK;
 }
 
+/* What a vCPU does, or will do again when its VM goes on. */
+static u32 *run_state(struct vcpu *vcpu)
+{
+	return vcpu->state == VCPU_STOPPED ? &vcpu->resume_state : &vcpu->state;
+}
+
 static u64 state_get(struct vcpu *vcpu, unsigned index)
 {
-	return index == REG_STATE_RUN ? vcpu->state : virt_get(vcpu, VREG_INTERRUPTIBILITY);
+	return index == REG_STATE_RUN ? *run_state(vcpu) : virt_get(vcpu, VREG_INTERRUPTIBILITY);
 }
 
 static enum firn_err state_set(struct vcpu *vcpu, unsigned index, u64 value)
 {
 	if (index == REG_STATE_RUN) {
-		if (value > VCPU_HALTED && value != vcpu->state)
+		if (value > VCPU_HALTED)
 			return ERR_INVALID;
-		vcpu->state = (u32)value;
+		*run_state(vcpu) = (u32)value;
 		return FIRN_OK;
 	}
 	if ((value & ~(STI_BLOCKING | MOV_SS_BLOCKING | NMI_BLOCKING)) ||

@@ -380,6 +380,13 @@ static void test_values(void **state)
 	good("run_state", VCPU_WAIT_SIPI);
 	good("run_state", VCPU_RUNNABLE);
 	refused("run_state", VCPU_STOPPED, ERR_INVALID);
+	/* Of a paused VM it is what the vCPU goes on with, and the vCPU stays stopped. */
+	vcpu->state = VCPU_STOPPED;
+	vcpu->resume_state = VCPU_RUNNABLE;
+	good("run_state", VCPU_HALTED);
+	assert_int_equal(vcpu->state, VCPU_STOPPED);
+	assert_int_equal(vcpu->resume_state, VCPU_HALTED);
+	vcpu->state = VCPU_RUNNABLE;
 	refused("run_state", BIT(32), ERR_INVALID);
 	good("interruptibility", 1);
 	good("interruptibility", 10);
