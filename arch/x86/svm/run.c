@@ -74,7 +74,7 @@ enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end)
 		}
 		enter(vcpu, cpu);
 		/* It may have been the timer, too early for a far deadline. */
-		if ((u32)vmcb_of(vcpu)->exit_code == SVM_EXIT_INTR)
+		if (unlikely((u32)vmcb_of(vcpu)->exit_code == SVM_EXIT_INTR))
 			armed = 0;
 		svm_handle_exit(vcpu);
 	}

@@ -141,18 +141,18 @@ void svm_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
 	const struct vmcb_seg *s = segment(vmcb, seg);
+	u32 ar = (s->attrib & SEG_ATTRIB_LOW) | (u32)(s->attrib & SEG_ATTRIB_HIGH)
+							<< SEG_ATTRIB_SHIFT;
 
-	out->selector = s->selector;
-	out->limit = s->limit;
-	out->base = s->base;
-	out->ar = (s->attrib & SEG_ATTRIB_LOW) | (u32)(s->attrib & SEG_ATTRIB_HIGH)
-							 << SEG_ATTRIB_SHIFT;
-	if (!(s->attrib & SEG_AR_P))
-		out->ar |= SEG_AR_UNUSABLE;
+	if (!(ar & SEG_AR_P))
+		ar |= SEG_AR_UNUSABLE;
 	/* The CPL is where it belongs, also when SS is null. */
 	if (seg == SEG_SS)
-		out->ar = (out->ar & ~(3u << SEG_AR_DPL_SHIFT)) | (u32)vmcb->cpl
-									  << SEG_AR_DPL_SHIFT;
+		ar = (ar & ~(3u << SEG_AR_DPL_SHIFT)) | (u32)vmcb->cpl << SEG_AR_DPL_SHIFT;
+	out->selector = s->selector;
+	out->ar = ar;
+	out->limit = s->limit;
+	out->base = s->base;
 }
 
 void svm_set_seg(struct vcpu *vcpu, enum x86_segment seg, const struct x86_seg *in)
