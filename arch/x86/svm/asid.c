@@ -6,35 +6,32 @@
 
 #define FIRST_ASID 1
 
-void asid_pool_init(struct asid_pool *pool, u32 nr_asids, bool flush_by_asid)
+void asid_pool_init(struct asid_pool *pool, unsigned id, u32 nr_asids, bool flush_by_asid)
 {
+	u64 first = (u64)(id + 1) << ASID_POOL_ID_SHIFT;
+
 	/* What the CPU holds from an earlier life goes with the first assignment. */
-	pool->generation++;
+	pool->generation = MAX(pool->generation, first) + 1;
 	pool->next = pool->limit = nr_asids;
 	pool->flush_by_asid = flush_by_asid;
 }
 
 unsigned asid_assign(struct asid_pool *pool, struct asid_tag *tag)
 {
-	bool valid = tag->pool == pool && tag->generation == pool->generation;
-	bool flush = tag->flush;
+	bool flush;
 
-	tag->flush = false;
-	if (valid && !flush)
+	if (asid_current(pool, tag))
 		return TLB_KEEP;
-	if (valid && pool->flush_by_asid)
+	if (pool->flush_by_asid && tag->generation == (pool->generation | ASID_FLUSH)) {
+		tag->generation = pool->generation;
 		return TLB_FLUSH_ASID;
+	}
 	/* Without a flush by ASID, a fresh one has no translations either. */
 	flush = pool->next >= pool->limit;
 	if (flush) {
 		pool->generation++;
 		pool->next = FIRST_ASID;
 	}
-	*tag = (struct asid_tag){ pool, pool->generation, pool->next++, false };
+	*tag = (struct asid_tag){ pool->generation, pool->next++ };
 	return flush ? TLB_FLUSH_ALL : TLB_KEEP;
-}
-
-void asid_flush(struct asid_tag *tag)
-{
-	tag->flush = true;
 }

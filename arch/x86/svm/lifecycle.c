@@ -149,7 +149,7 @@ enum firn_err svm_cpu_enable(struct svm_cpu *cpu)
 		if (err != FIRN_OK)
 			return err;
 	}
-	asid_pool_init(&cpu->asids, svm_caps.nr_asids, svm_has(SVM_CAP_FLUSH_BY_ASID));
+	asid_pool_init(&cpu->asids, cpu_index(), svm_caps.nr_asids, svm_has(SVM_CAP_FLUSH_BY_ASID));
 	cpu->why[0] = 0;
 	cpu->state = SVM_ON;
 	return FIRN_OK;

@@ -173,7 +173,7 @@ void svm_make_current(struct vcpu *vcpu)
 void svm_forget(struct vcpu *vcpu)
 {
 	vcpu->arch.svm.cpu = -1;
-	vcpu->arch.svm.asid.pool = NULL;
+	asid_forget(&vcpu->arch.svm.asid);
 	svm_forget_instructions(vcpu);
 }
 
