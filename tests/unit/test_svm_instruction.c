@@ -199,6 +199,23 @@ static void last_in_a_page(void **state)
 	assert_int_equal(length_at(MiB, HLT), 0);
 }
 
+/* Known ones near the end of a page are looked at without what is behind it. */
+static void known_at_the_end_of_a_page(void **state)
+{
+	(void)state;
+	for (u64 rip = CODE + PAGE_SIZE - 20; rip < CODE + PAGE_SIZE; rip++) {
+		PUT(rip - 1, 0x90, 0xf4);
+		assert_int_equal(length_at(rip, HLT), 1);
+		walks = 0;
+		PUT(rip - 1, 0x91); /* does not matter */
+		assert_int_equal(length_at(rip, HLT), 1);
+		assert_int_equal(walks, 0);
+		PUT(rip, 0x90);
+		assert_int_equal(length_at(rip, HLT), 0);
+		vcpu->arch.svm.mismatches = 0;
+	}
+}
+
 /* A CPU that exits for another reason than it says must not keep the host in a loop. */
 static void endless_mismatch(void **state)
 {
@@ -272,6 +289,7 @@ int main(void)
 		TEST(page_that_moves),
 		TEST(across_pages),
 		TEST(last_in_a_page),
+		TEST(known_at_the_end_of_a_page),
 		TEST(endless_mismatch),
 		TEST(next_rip_save),
 		TEST(moves),

@@ -113,11 +113,13 @@ static inline struct svm_known *svm_find_known(struct vcpu *vcpu, u32 opcode)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	struct svm_known *k = svm_known_at(vcpu, vmcb->rip);
+	u64 now[2];
 
 	if (k->rip != vmcb->rip || k->opcode != opcode || k->cr3 != vmcb->cr3 ||
 	    k->cs_base != vmcb->cs.base)
 		return NULL;
-	if ((k->host[0] & k->mask[0]) != k->bytes[0] || (k->host[1] & k->mask[1]) != k->bytes[1])
+	__builtin_memcpy(now, k->host, sizeof(now));
+	if ((now[0] & k->mask[0]) != k->bytes[0] || (now[1] & k->mask[1]) != k->bytes[1])
 		return NULL;
 	return k;
 }

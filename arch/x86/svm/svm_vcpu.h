@@ -23,8 +23,8 @@ struct svm_cr_instruction {
 };
 struct svm_known {
 	u64 rip, cr3, cs_base;
-	u32 opcode;	 /* SVM_OPCODE*, SVM_MMIO_MOV_*, SVM_CR_ACCESS */
-	const u64 *host; /* guest memory; NULL: entry not used */
+	u32 opcode;	/* SVM_OPCODE*, SVM_MMIO_MOV_*, SVM_CR_ACCESS */
+	const u8 *host; /* guest memory, 16 bytes */
 	u64 bytes[2], mask[2];
 	u8 length;
 	union {
