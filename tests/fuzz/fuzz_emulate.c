@@ -3,6 +3,8 @@
  * Emulator: any bytes as an instruction in any state. Checked besides memory errors: addresses that
  * reach the callbacks are legal, and what does not complete leaves registers and memory alone.
  *
+ * What was decoded for other inputs must make no difference.
+ *
  * Input: struct input, then the instruction.
  */
 #include <stdlib.h>
@@ -228,6 +230,26 @@ static void check_result(const struct emu *emu, const struct emu_regs *before, e
 	}
 }
 
+/* Once more, with a cache that holds what earlier inputs left there. */
+static void check_cached(const struct emu *uncached, const struct emu_regs *before)
+{
+	static struct emu_decode_cache *cache;
+	struct emu emu = *uncached;
+
+	if (!cache)
+		cache = emu_decode_cache_create();
+	emu.cache = cache;
+	for (unsigned i = 0; i < 2; i++) {
+		emu.regs = *before;
+		emu.length = 0;
+		accesses = effects = 0;
+		check_result(&emu, before, emulate(&emu));
+		require(memcmp(&emu.regs, &uncached->regs, sizeof(emu.regs)) == 0);
+		require(emu.length == uncached->length && emu.why == uncached->why);
+		require(memcmp(&emu.fault, &uncached->fault, sizeof(emu.fault)) == 0);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct emu emu = { .ops = &ops };
@@ -248,5 +270,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	set_mode(&emu);
 	before = emu.regs;
 	check_result(&emu, &before, emulate(&emu));
+	check_cached(&emu, &before);
 	return 0;
 }

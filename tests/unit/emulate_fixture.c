@@ -126,9 +126,20 @@ static const struct emu_ops ops = {
 	.get_seg = get_seg,
 };
 
+/* One for all tests: whatever was decoded before must not matter. */
+static struct emu_decode_cache *cache(void)
+{
+	static struct emu_decode_cache *cache;
+
+	if (!cache)
+		cache = emu_decode_cache_create();
+	assert_non_null(cache);
+	return cache;
+}
+
 static struct emu fresh(u64 cr0, u32 code_ar, u32 data_ar, u32 limit)
 {
-	struct emu emu = { .ops = &ops, .cr0 = cr0 };
+	struct emu emu = { .ops = &ops, .cache = cache(), .cr0 = cr0 };
 	const struct x86_seg data = { 0x10, data_ar, limit, 0 };
 
 	memset(memory, 0, sizeof(memory));

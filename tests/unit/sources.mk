@@ -22,7 +22,7 @@ test_elf_load_SRC := boot/efi/elf_load.c
 EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_decode.c \
 	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_string.c
 test_emulate_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
-test_emulate_LIBS := $(ZYDIS)/libzydis-host.a
+test_emulate_LIBS := $(ZYDIS)/libzydis-host.a -Wl,--wrap=ZydisDecoderDecodeFull
 test_emulate_io_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
 test_emulate_io_LIBS := $(ZYDIS)/libzydis-host.a
 test_emulate_native_SRC := $(EMULATE_SRC) tests/unit/native_cpu.c

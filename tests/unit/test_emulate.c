@@ -3,6 +3,8 @@
  * What can't be compared with the build machine's CPU: 16- and 32-bit code, segmentation, faults in
  * the middle, refusals. Expected values are the manual's.
  */
+#include <Zydis/Zydis.h>
+
 #include "emulate_fixture.h"
 
 static void test_operand_size(void **state)
@@ -204,6 +206,113 @@ static void test_canonical(void **state)
 	segment[SEG_FS].base = 0x00ffffffffffffff;
 	emu.regs.gpr[REG_RBX] = 1;
 	run_fault(&emu, "\x64\x8b\x03", VECTOR_GP);
+}
+
+static unsigned decodes;
+ZyanStatus __real_ZydisDecoderDecodeFull(const ZydisDecoder *decoder, const void *bytes,
+					 ZyanUSize length, ZydisDecodedInstruction *insn,
+					 ZydisDecodedOperand *op);
+ZyanStatus __wrap_ZydisDecoderDecodeFull(const ZydisDecoder *decoder, const void *bytes,
+					 ZyanUSize length, ZydisDecodedInstruction *insn,
+					 ZydisDecodedOperand *op);
+
+ZyanStatus __wrap_ZydisDecoderDecodeFull(const ZydisDecoder *decoder, const void *bytes,
+					 ZyanUSize length, ZydisDecodedInstruction *insn,
+					 ZydisDecodedOperand *op)
+{
+	decodes++;
+	return __real_ZydisDecoderDecodeFull(decoder, bytes, length, insn, op);
+}
+
+/* Runs what is at CODE and says how often the decoder was asked. */
+static unsigned decodes_of(struct emu *emu, enum emu_result want)
+{
+	decodes = 0;
+	emu->regs.rip = CODE;
+	assert_int_equal(emulate(emu), want);
+	return decodes;
+}
+
+static void test_decoded_once(void **state)
+{
+	struct emu emu = long_mode();
+
+	(void)state;
+	memcpy(&memory[CODE], "\xc7\x03\x11\x22\x33\x44", 6); /* mov dword [rbx], imm */
+	emu.regs.gpr[REG_RBX] = DATA;
+	assert_int_equal(decodes_of(&emu, EMU_OK), 1);
+	assert_int_equal(decodes_of(&emu, EMU_OK), 0);
+	assert_int_equal(word(DATA, 4), 0x44332211);
+	assert_int_equal(emu.length, 6);
+	assert_int_equal(emu.regs.rip, CODE + 6);
+	memory[CODE + 6] = 0x90; /* the next one's */
+	emu.regs.gpr[REG_RBX] = DATA + 8;
+	assert_int_equal(decodes_of(&emu, EMU_OK), 0);
+	assert_int_equal(word(DATA + 8, 4), 0x44332211);
+	emu.cache = NULL;
+	assert_int_equal(decodes_of(&emu, EMU_OK), 1);
+	assert_int_equal(decodes_of(&emu, EMU_OK), 1);
+}
+
+/* Each byte of the longest instruction counts, those where the two words of the key meet too. */
+static void test_modified_code_is_decoded_again(void **state)
+{
+	/* mov dword [rbx + disp32], imm32 with segment prefixes in front, 15 bytes */
+	static const u8 code[] = { 0x3e, 0x3e, 0x3e, 0x3e, 0x3e, 0xc7, 0x83, 0x10,
+				   0,	 0,    0,    0x11, 0x22, 0x33, 0x44 };
+	struct emu emu = long_mode();
+
+	(void)state;
+	_Static_assert(sizeof(code) == 15, "the longest");
+	for (unsigned i = 11; i < sizeof(code); i++) {
+		memcpy(&memory[CODE], code, sizeof(code));
+		emu.regs.gpr[REG_RBX] = DATA;
+		decodes_of(&emu, EMU_OK);
+		assert_int_equal(word(DATA + 0x10, 4), 0x44332211);
+		memory[CODE + i] ^= 0x80;
+		assert_int_equal(decodes_of(&emu, EMU_OK), 1);
+		assert_int_equal(word(DATA + 0x10, 4), 0x44332211 ^ 0x80u << 8 * (i - 11));
+	}
+	for (unsigned i = 0; i < sizeof(code); i++) {
+		memcpy(&memory[CODE], code, sizeof(code));
+		decodes_of(&emu, EMU_OK);
+		assert_int_equal(decodes_of(&emu, EMU_OK), 0);
+		memory[CODE + i] ^= 1;
+		decodes = 0;
+		emu.regs.rip = CODE;
+		emulate(&emu);
+		assert_true(decodes > 0);
+	}
+}
+
+static void test_decoded_in_another_mode(void **state)
+{
+	struct emu (*const modes[])(void) = { real_mode, protected16, protected32, long_mode };
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(modes); i++) {
+		struct emu emu = modes[i % ARRAY_SIZE(modes)]();
+
+		memcpy(&memory[CODE], "\x50", 1); /* push: 2, 2, 4, 8 bytes */
+		assert_int_equal(decodes_of(&emu, EMU_OK), 1);
+		assert_int_equal((u16)emu.regs.gpr[REG_RSP],
+				 DATA + 0x800 - (emu.mode == 64 ? 8 : emu.mode / 8));
+	}
+}
+
+/* What follows the end of the code segment does not count, though it was part of what was decoded. */
+static void test_decoded_but_cut_off(void **state)
+{
+	struct emu emu = protected32();
+
+	(void)state;
+	memcpy(&memory[CODE], "\xb8\x00\x00\x00\x00", 5); /* mov eax, 0 */
+	assert_int_equal(decodes_of(&emu, EMU_OK), 1);
+	emu.cs.limit = CODE + 3;
+	decodes_of(&emu, EMU_FAULT);
+	assert_int_equal(emu.fault.vector, VECTOR_GP);
+	emu.cs.limit = UINT32_MAX;
+	decodes_of(&emu, EMU_OK);
 }
 
 static void test_page_faults(void **state)
@@ -480,14 +589,26 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_operand_size),	   cmocka_unit_test(test_address_size),
-		cmocka_unit_test(test_segment_bases),	   cmocka_unit_test(test_segment_limits),
-		cmocka_unit_test(test_segment_types),	   cmocka_unit_test(test_canonical),
-		cmocka_unit_test(test_page_faults),	   cmocka_unit_test(test_one_access_each),
-		cmocka_unit_test(test_endless_contention), cmocka_unit_test(test_fetch),
-		cmocka_unit_test(test_rip_wraps),	   cmocka_unit_test(test_resume_flag),
-		cmocka_unit_test(test_segment_registers),  cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_stack_widths),	   cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_operand_size),
+		cmocka_unit_test(test_address_size),
+		cmocka_unit_test(test_segment_bases),
+		cmocka_unit_test(test_segment_limits),
+		cmocka_unit_test(test_segment_types),
+		cmocka_unit_test(test_canonical),
+		cmocka_unit_test(test_decoded_once),
+		cmocka_unit_test(test_modified_code_is_decoded_again),
+		cmocka_unit_test(test_decoded_in_another_mode),
+		cmocka_unit_test(test_decoded_but_cut_off),
+		cmocka_unit_test(test_page_faults),
+		cmocka_unit_test(test_one_access_each),
+		cmocka_unit_test(test_endless_contention),
+		cmocka_unit_test(test_fetch),
+		cmocka_unit_test(test_rip_wraps),
+		cmocka_unit_test(test_resume_flag),
+		cmocka_unit_test(test_segment_registers),
+		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_stack_widths),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

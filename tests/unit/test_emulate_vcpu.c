@@ -155,6 +155,8 @@ static int setup(void **state)
 	nr_log = 0;
 	fake = fake_vm_create(1);
 	cpu = fake->vcpu[0];
+	cpu->vcpu.arch.decoded = emu_decode_cache_create();
+	assert_non_null(cpu->vcpu.arch.decoded);
 	make_memory();
 	make_tables();
 	cpu->reg[VREG_CR0] = CR0_PE | CR0_PG | CR0_WP;
@@ -173,6 +175,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	free(cpu->vcpu.arch.decoded);
 	fake_vm_destroy(fake);
 	fake_reset();
 	return 0;
@@ -637,6 +640,107 @@ static void test_string_progress(void **state)
 	assert_int_equal(peek(0x30ff8, 4), device_pattern(0, 4));
 }
 
+static unsigned remembered(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < WALK_MEMOS; i++)
+		n += cpu->vcpu.arch.walks[i].key != 0;
+	return n;
+}
+
+/* mov eax, [rbx] until the walks for code and data are remembered: the first ones set flags. */
+static void remember(u64 linear)
+{
+	*gpr(REG_RBX) = linear;
+	run_ok("\x8b\x03");
+	run_ok("\x8b\x03");
+	run_ok("\x8b\x03");
+	assert_int_equal(remembered(), 2);
+}
+
+static void expect_page_fault(u32 error, u64 linear)
+{
+	assert_int_equal(run_bytes("\x8b\x03", 2), EMU_FAULT);
+	assert_int_equal(cpu->injected, 1);
+	assert_int_equal(cpu->vector, VECTOR_PF);
+	assert_int_equal(cpu->error, error);
+	assert_int_equal(cpu->vcpu.arch.cr2, linear);
+}
+
+/* The guest changes its tables without telling anybody. */
+static void test_tables_change_under_a_memo(void **state)
+{
+	const u64 pd_entry = peek(PD + 8, 8);
+
+	(void)state;
+	remember(LA_DEVICE + 8);
+	assert_log(0, 'r', DEVICE + 8, 4, 0);
+	map(LA_DEVICE, (DEVICE + 4 * PAGE_SIZE) | RWU | PTE_A);
+	run_ok("\x8b\x03");
+	assert_log(0, 'r', DEVICE + 4 * PAGE_SIZE + 8, 4, 0);
+	map(LA_DEVICE, 0);
+	expect_page_fault(0, LA_DEVICE + 8);
+	map(LA_DEVICE, DEVICE | RWU | PTE_A);
+	run_ok("\x8b\x03");
+	poke(PD + 8, 0, 8); /* an upper level */
+	expect_page_fault(0, LA_DEVICE + 8);
+	poke(PD + 8, pd_entry, 8);
+	map(LA_DEVICE, DEVICE | RWU); /* accessed is set again, as by a walk */
+	run_ok("\x8b\x03");
+	assert_true(peek(pte_gpa(LA_DEVICE), 8) & PTE_A);
+}
+
+static void test_registers_change_under_a_memo(void **state)
+{
+	(void)state;
+	remember(LA_DEVICE);
+	cpu->reg[VREG_CR3] = PML4 + 0x8000; /* an empty table */
+	assert_int_equal(run_bytes("\x8b\x03", 2), EMU_FAULT);
+	assert_int_equal(cpu->vcpu.arch.cr2, CODE);
+	cpu->reg[VREG_CR3] = PML4;
+	run_ok("\x8b\x03");
+	cpu->reg[VREG_CR4] |= CR4_SMAP; /* user pages all over */
+	expect_page_fault(PFERR_PRESENT, LA_DEVICE);
+	cpu->reg[VREG_RFLAGS] |= RFLAGS_AC;
+	run_ok("\x8b\x03");
+	cpu->reg[VREG_RFLAGS] &= ~RFLAGS_AC;
+	expect_page_fault(PFERR_PRESENT, LA_DEVICE);
+	cpu->reg[VREG_CR4] &= ~CR4_SMAP;
+	cpu->reg[VREG_CR4] |= CR4_SMEP;
+	assert_int_equal(run_bytes("\x8b\x03", 2), EMU_FAULT);
+	assert_int_equal(cpu->vcpu.arch.cr2, CODE);
+}
+
+/* Rights of one kind of access say nothing about another. */
+static void test_memos_of_rights(void **state)
+{
+	(void)state;
+	remember(LA_READONLY);
+	run_ok("\x8b\x03");
+	assert_int_equal(run_bytes("\x89\x03", 2), EMU_FAULT);
+	assert_int_equal(cpu->error, PFERR_PRESENT | PFERR_WRITE);
+	cpu->reg[VREG_CR0] &= ~CR0_WP;
+	run_ok("\x89\x03");
+	run_ok("\x89\x03");
+	cpu->reg[VREG_CR0] |= CR0_WP;
+	assert_int_equal(run_bytes("\x89\x03", 2), EMU_FAULT);
+	guest_walk_forget(&cpu->vcpu);
+	remember(LA_KERNEL);
+	cpu->seg[SEG_SS].ar |= 3u << SEG_AR_DPL_SHIFT;
+	expect_page_fault(PFERR_PRESENT | PFERR_USER, LA_KERNEL);
+}
+
+static void test_forgotten_walks(void **state)
+{
+	(void)state;
+	remember(LA_DEVICE);
+	guest_walk_forget(&cpu->vcpu);
+	assert_int_equal(remembered(), 0);
+	run_ok("\x8b\x03");
+	assert_int_equal(remembered(), 2);
+}
+
 static void test_real_mode(void **state)
 {
 	(void)state;
@@ -698,6 +802,10 @@ int main(void)
 		TEST(test_tables_in_rom),
 		TEST(test_32bit_paging),
 		TEST(test_string_progress),
+		TEST(test_tables_change_under_a_memo),
+		TEST(test_registers_change_under_a_memo),
+		TEST(test_memos_of_rights),
+		TEST(test_forgotten_walks),
 		TEST(test_real_mode),
 	};
 
