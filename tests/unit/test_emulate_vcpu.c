@@ -689,6 +689,9 @@ static void test_tables_change_under_a_memo(void **state)
 	map(LA_DEVICE, DEVICE | RWU); /* accessed is set again, as by a walk */
 	run_ok("\x8b\x03");
 	assert_true(peek(pte_gpa(LA_DEVICE), 8) & PTE_A);
+	map(LA_DEVICE, DEVICE | RWU); /* and after a walk that set it */
+	run_ok("\x8b\x03");
+	assert_true(peek(pte_gpa(LA_DEVICE), 8) & PTE_A);
 }
 
 static void test_registers_change_under_a_memo(void **state)
