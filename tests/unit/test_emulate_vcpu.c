@@ -685,7 +685,7 @@ static void test_tables_change_under_a_memo(void **state)
 	run_ok("\x8b\x03");
 	poke(PD + 8, 0, 8); /* an upper level */
 	expect_page_fault(0, LA_DEVICE + 8);
-	poke(PD + 8, pd_entry, 8);
+	poke(PD + 8, pd_entry | PTE_A, 8);
 	map(LA_DEVICE, DEVICE | RWU); /* accessed is set again, as by a walk */
 	run_ok("\x8b\x03");
 	assert_true(peek(pte_gpa(LA_DEVICE), 8) & PTE_A);
