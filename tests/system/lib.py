@@ -77,7 +77,8 @@ def make_image(out, config, files=(), unchecked=False):
     name = f"{out}.conf"
     with open(name, "w", encoding="utf-8") as f:
         f.write(config)
-    command = [os.path.join(ROOT, "tools/mkimage"), "-c", name, "-o", out, *(["--unchecked"] if unchecked else []), *files]
+    command = [os.path.join(ROOT, "tools/mkimage"), "-c", name, "-o", out]
+    command += (["--unchecked"] if unchecked else []) + list(files)
     r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        text=True, check=False)
     if r.returncode:
@@ -116,9 +117,10 @@ class Machine:
 
     def __init__(self, image, cpus=1, memory=512, firmware="bios", model=None, options=()):
         command = [os.path.join(ROOT, "tools/emulate"), "--cpus", str(cpus), "--memory", str(memory),
-                   "--firmware", firmware, "--timeout", str(LAST_RESORT), *(["--model", model] if model else []), *options, image]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        preexec_fn=end_with_parent)
+                   "--firmware", firmware, "--timeout", str(LAST_RESORT), *options]
+        command += (["--model", model] if model else []) + [image]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         self.raw = ""
