@@ -60,8 +60,22 @@ static u32 one_shot_count(u64 deadline)
 	return MIN(count, COUNT_MAX);
 }
 
+static u64 armed[MAX_CPUS]; /* 0: not set, or it has fired; each CPU uses its own */
+
+const u64 *apic_timer_armed(void)
+{
+	return &armed[cpu_index()];
+}
+
+void apic_timer_interrupt(void *arg)
+{
+	(void)arg;
+	armed[cpu_index()] = 0;
+}
+
 void arch_set_wakeup(u64 tsc_deadline)
 {
+	armed[cpu_index()] = tsc_deadline;
 	if (!cpu_features.tsc_deadline)
 		apic_write(APIC_TIMER_INITIAL, one_shot_count(tsc_deadline));
 	else if (tsc_deadline == ~0ull)

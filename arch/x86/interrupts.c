@@ -67,7 +67,7 @@ enum firn_err interrupts_init(void)
 
 	pic_disable();
 	interrupt_register(IRQ_VECTOR_KICK, nothing_to_do, NULL);
-	interrupt_register(IRQ_VECTOR_TIMER, nothing_to_do, NULL);
+	interrupt_register(IRQ_VECTOR_TIMER, apic_timer_interrupt, NULL);
 	err = apic_init();
 	if (err)
 		return err;

@@ -17,7 +17,7 @@ enum firn_err virt_cpu_enable(void)
 	enum firn_err err;
 
 	if (!initialised)
-		is_svm = svm_supported();
+		is_svm = svm_preferred();
 	err = is_svm ? svm_virt_enable() : vmx_virt_enable();
 
 	if (err == FIRN_OK && !initialised) {

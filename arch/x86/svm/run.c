@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The loop that runs a vCPU: prepare, enter, handle the exit, until something else wants the CPU. */
+#include "arch/x86/apic_timer.h"
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/svm/svm.h"
 #include "core/arch.h"
@@ -49,7 +50,7 @@ enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end)
 {
 	struct svm_cpu *cpu = svm_this_cpu();
 	enum vcpu_stop stop = VCPU_STOP_PREEMPTED;
-	u64 armed = 0; /* deadline that the LAPIC timer was set to */
+	const u64 *armed = apic_timer_armed();
 
 	for (;;) {
 		u64 now, next, until;
@@ -68,14 +69,9 @@ enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end)
 		prepare_events(vcpu);
 		/* The timer's interrupt ends the guest's time for the next timer or at the slice's end. */
 		until = MIN(next, slice_end);
-		if (unlikely(until != armed)) {
+		if (unlikely(until != *armed))
 			arch_set_wakeup(until);
-			armed = until;
-		}
 		enter(vcpu, cpu);
-		/* It may have been the timer, too early for a far deadline. */
-		if (unlikely((u32)vmcb_of(vcpu)->exit_code == SVM_EXIT_INTR))
-			armed = 0;
 		svm_handle_exit(vcpu);
 	}
 }

@@ -174,7 +174,7 @@ void svm_handle_exit(struct vcpu *vcpu);
 void svm_vmrun_failed(struct vcpu *vcpu);
 
 /* What virt.c calls: the functions of virt.h on SVM. */
-bool svm_supported(void); /* CPUID says so; nothing more is known */
+bool svm_preferred(void); /* over VMX, by CPUID; nothing more is known */
 enum firn_err svm_virt_enable(void);
 void svm_virt_disable(void);
 void svm_virt_emergency_disable(void);

@@ -11,6 +11,8 @@
 #include "core/log.h"
 #include "core/pmem.h"
 
+#include <string.h>
+
 #define CPUID_EXT1_ECX_SVM BIT(2)
 
 struct svm_cpu svm_cpus[MAX_CPUS];
@@ -20,8 +22,12 @@ struct svm_cpu *svm_this_cpu(void)
 	return &svm_cpus[cpu_index()];
 }
 
-bool svm_supported(void)
+/* AMD's CPUs without it too, so that it is SVM that is missed there. */
+bool svm_preferred(void)
 {
+	if (!strcmp(cpu_features.vendor, "AuthenticAMD") || !strcmp(cpu_features.vendor, "HygonGenu"
+											 "ine"))
+		return true;
 	return cpu_features.max_extended_leaf >= CPUID_EXT1 &&
 	       (cpuid(CPUID_EXT1, 0).ecx & CPUID_EXT1_ECX_SVM);
 }
