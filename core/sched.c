@@ -55,6 +55,16 @@ void sched_enqueue(struct vcpu *vcpu)
 	q->tail = &vcpu->next;
 }
 
+/* Work came in between: what is left of its slice is its own, before all others. */
+static void enqueue_first(struct run_queue *q, struct vcpu *vcpu)
+{
+	if (!q->head)
+		q->tail = &vcpu->next;
+	vcpu->queued = true;
+	vcpu->next = q->head;
+	q->head = vcpu;
+}
+
 static struct vcpu *dequeue(struct run_queue *q)
 {
 	struct vcpu *vcpu = q->head;
@@ -78,13 +88,19 @@ static void run(struct run_queue *q, struct vcpu *vcpu)
 			  vcpu->vm->config->name, vcpu->id,
 			  (unsigned long long)(clock_ns() / NS_PER_US));
 	q->running = vcpu;
-	stop = arch_vcpu_run(vcpu, start + clock_ns_to_tsc(SCHED_SLICE_NS));
+	if (!vcpu->slice_left)
+		vcpu->slice_left = clock_ns_to_tsc(SCHED_SLICE_NS);
+	stop = arch_vcpu_run(vcpu, start + vcpu->slice_left);
 	q->running = NULL;
 	ran = clock_tsc() - start;
+	vcpu->slice_left =
+		stop == VCPU_STOP_PREEMPTED && ran < vcpu->slice_left ? vcpu->slice_left - ran : 0;
 	vcpu->run_tsc += ran;
 	q->stats.guest_tsc += ran;
 	if (stop == VCPU_STOP_EVENT)
 		vcpu_service(vcpu);
+	else if (vcpu->slice_left)
+		enqueue_first(q, vcpu);
 	else if (stop == VCPU_STOP_PREEMPTED)
 		sched_enqueue(vcpu);
 }

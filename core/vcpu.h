@@ -37,6 +37,7 @@ struct vcpu {
 	bool from_start;	  /* the next start resets registers first */
 	bool queued;		  /* on its CPU's run queue */
 	struct vcpu *next;	  /* run queue */
+	u64 slice_left;		  /* of its turn, TSC ticks; 0 = the next one is whole */
 	struct work wake_work;	  /* vcpu_notify() from another CPU */
 	struct work start_work;	  /* on its CPU: begin or go on */
 	struct exit_trace *trace; /* NULL = never switched on; core/exit_trace.h */

@@ -223,6 +223,23 @@ static void test_work_comes_before_the_rest_of_a_slice(void **state)
 	assert_int_equal(vcpu_of(0)->state, VCPU_HALTED);
 }
 
+/* Uses a tenth of its slice, then an interrupt brings work. */
+static void guest_is_interrupted(struct vcpu *vcpu)
+{
+	fake_set_tsc(clock_tsc() + clock_ns_to_tsc(SCHED_SLICE_NS / 10));
+	work_post(vcpu->cpu, &posted);
+}
+
+/* Work must not cost a vCPU its turn: one whose turns are always cut short would never run. */
+static void test_interrupted_turns_go_on(void **state)
+{
+	(void)state;
+	begin(3, guest_spin);
+	guest_of(vcpu_of(1))->then = guest_is_interrupted;
+	passes(0, 24);
+	assert_string_equal(order, "bbbbbbbbbbcabbbbbbbbbbca");
+}
+
 /* In one exit its own interrupt comes, work is posted and it halts: it must run once more. */
 static void guest_halts_with_work_and_interrupt(struct vcpu *vcpu)
 {
@@ -376,6 +393,7 @@ int main(void)
 		TEST(test_stopped_in_the_queue),
 		TEST(test_order_of_a_pass),
 		TEST(test_work_comes_before_the_rest_of_a_slice),
+		TEST(test_interrupted_turns_go_on),
 		TEST(test_work_that_ends_a_run_in_hlt),
 		TEST(test_no_sleep_with_work),
 		TEST(test_sleep_until_the_next_timer),
