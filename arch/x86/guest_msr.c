@@ -153,6 +153,7 @@ static const struct msr_row rows[] = {
 	{ MSR_VM_CR, MSR_VM_HSAVE_PA, "SVM", ABSENT },
 	{ MSR_PERF_CTL0, MSR_PERF_CTR5, "PERF", ABSENT },
 	{ MSR_LS_CFG, MSR_LS_CFG, "LS_CFG", ABSENT },
+	{ MSR_FP_CFG, MSR_FP_CFG, "FP_CFG", ABSENT },
 	/* Firn sees to it on each CPU (svm/vcpu.c). */
 	{ MSR_DE_CFG, MSR_DE_CFG, "DE_CFG", AMD_CONSTANT, .reset = DE_CFG_LFENCE_SERIALIZE },
 };

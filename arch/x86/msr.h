@@ -136,6 +136,7 @@
 #define MSR_PERF_CTL0		   0xc0010200
 #define MSR_PERF_CTR5		   0xc001020b
 #define MSR_LS_CFG		   0xc0011020
+#define MSR_FP_CFG		   0xc0011028
 #define MSR_DE_CFG		   0xc0011029
 #define DE_CFG_LFENCE_SERIALIZE	   BIT(1)
 
