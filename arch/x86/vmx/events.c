@@ -89,11 +89,9 @@ static bool nmi_open(void)
 /* RVI and SVI follow the page (SDM 3C 29.1.1); hardware evaluates them at entry. */
 void vmx_update_interrupt_status(struct vcpu *vcpu)
 {
-	struct vmx_vcpu *v = &vcpu->arch.vmx;
 	int irr = lapic_highest_irr(&vcpu->arch.lapic), isr = lapic_highest_isr(&vcpu->arch.lapic);
 
-	v->interrupt_status = (u16)((irr < 0 ? 0 : irr) | (isr < 0 ? 0 : isr) << 8);
-	vmwrite(GUEST_INTERRUPT_STATUS, v->interrupt_status);
+	vmwrite(GUEST_INTERRUPT_STATUS, (u64)(MAX(irr, 0) | MAX(isr, 0) << 8));
 }
 
 /* Level-triggered vectors must exit at EOI, so that the IOAPIC hears of it. */

@@ -39,12 +39,6 @@ static inline u64 vmread(enum vmcs_field field)
 	__asm__ volatile("vmread %1, %0" : "=rm"(value) : "r"((u64)field) : "cc");
 	return value;
 }
-static inline bool vmwrite_ok(enum vmcs_field field, u64 value)
-{
-	bool ok;
-	__asm__ volatile("vmwrite %1, %2" : "=@cca"(ok) : "rm"(value), "r"((u64)field));
-	return ok;
-}
 static inline void vmwrite(enum vmcs_field field, u64 value)
 {
 	__asm__ volatile("vmwrite %0, %1" : : "rm"(value), "r"((u64)field) : "cc");

@@ -16,7 +16,6 @@ struct vmx_vcpu {
 	u32 queued_info;
 	u32 queued_error;
 	u32 queued_length;
-	u16 interrupt_status;	      /* value in GUEST_INTERRUPT_STATUS: RVI and SVI */
 	u32 ioapic_generation;	      /* that the EOI-exit bitmap was made from */
 	struct vmx_vcpu *next_active; /* VMCSs active on one CPU */
 	struct vmx_vcpu **prev_active;
