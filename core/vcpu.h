@@ -42,6 +42,7 @@ struct vcpu {
 	struct work start_work;	  /* on its CPU: begin or go on */
 	struct exit_trace *trace; /* NULL = never switched on; core/exit_trace.h */
 	u64 run_tsc;		  /* time spent in the guest, TSC ticks */
+	u64 steal_tsc;		  /* time it was ready but did not run, TSC ticks */
 	struct arch_vcpu arch;
 };
 
@@ -73,6 +74,10 @@ enum vcpu_stop {
 };
 /* Runs the guest until it halts, its slice ends (TSC), work is posted, or an event wants it out. */
 enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end);
+/* It lost the CPU though it could go on (not by HLT or a stop), after a whole instruction. */
+void arch_vcpu_preempted(struct vcpu *vcpu);
+/* It is going to run after it was off the CPU; steal_tsc is up to date. Right before the entry. */
+void arch_vcpu_scheduled_in(struct vcpu *vcpu);
 /* Would HLT end now? */
 bool vcpu_can_wake(struct vcpu *vcpu);
 /* Power-on state; boot: what the boot vCPU starts with, NULL for the others. */

@@ -6,6 +6,7 @@
 #include "arch/x86/guest_walk.h"
 #include "arch/x86/lapic.h"
 #include "arch/x86/regs.h"
+#include "arch/x86/steal_time.h"
 #include "arch/x86/svm/svm_vcpu.h"
 #include "arch/x86/vmx/vmx_vcpu.h"
 
@@ -29,6 +30,7 @@ struct arch_vcpu {
 
 	struct lapic lapic;
 	struct pvclock pvclock;
+	struct steal_time steal;
 	struct emu_decode_cache *decoded; /* emulate.h */
 	struct walk_memo walks[WALK_MEMOS];
 	union {
