@@ -13,6 +13,8 @@
 struct run_queue {
 	struct vcpu *head, **tail;
 	struct vcpu *running;
+	struct work yield_work;
+	bool yielded; /* the running one gave up its turn */
 	struct sched_stats stats;
 	u32 ready; /* atomic: can run guests */
 };
@@ -76,6 +78,36 @@ static struct vcpu *dequeue(struct run_queue *q)
 	return vcpu;
 }
 
+/* Its arrival ends the run of the vCPU that yielded. */
+static void yield_work_run(struct work *work)
+{
+	(void)work;
+}
+
+static void unlink_vcpu(struct run_queue *q, struct vcpu *vcpu)
+{
+	struct vcpu **link = &q->head;
+
+	while (*link != vcpu)
+		link = &(*link)->next;
+	*link = vcpu->next;
+	if (q->tail == &vcpu->next)
+		q->tail = link;
+}
+
+void sched_yield_to(struct vcpu *target)
+{
+	struct run_queue *q = this_queue();
+
+	if (target->cpu != cpu_index() || !target->queued || !q->running)
+		return;
+	unlink_vcpu(q, target);
+	enqueue_first(q, target);
+	q->yielded = true;
+	q->yield_work.run = yield_work_run;
+	work_post(cpu_index(), &q->yield_work);
+}
+
 static void run(struct run_queue *q, struct vcpu *vcpu)
 {
 	u64 start = clock_tsc(), ran;
@@ -96,6 +128,9 @@ static void run(struct run_queue *q, struct vcpu *vcpu)
 	vcpu->slice_left =
 		stop == VCPU_STOP_PREEMPTED && ran < vcpu->slice_left ? vcpu->slice_left - ran : 0;
 	vcpu->run_tsc += ran;
+	if (q->yielded)
+		vcpu->slice_left = 0;
+	q->yielded = false;
 	q->stats.guest_tsc += ran;
 	if (stop == VCPU_STOP_EVENT)
 		vcpu_service(vcpu);

@@ -10,6 +10,12 @@
 /* Puts a runnable vCPU on this CPU's queue; harmless when it is queued. On the vCPU's CPU. */
 void sched_enqueue(struct vcpu *vcpu);
 
+/*
+ * The vCPU that runs on this CPU waits for target: a target that waits for its turn gets it before
+ * the others; on the same CPU the caller gives up its own. Any CPU, from an exit; else no effect.
+ */
+void sched_yield_to(struct vcpu *target);
+
 /* The calling CPU can run guests; vCPUs are only placed on such CPUs. */
 void sched_cpu_ready(void);
 bool sched_cpu_is_ready(unsigned cpu);

@@ -84,6 +84,12 @@ void vcpu_post_event(struct vcpu *vcpu, u32 events)
 	work_post(vcpu->cpu, &vcpu->wake_work);
 }
 
+void vcpu_unhalt(struct vcpu *vcpu)
+{
+	__atomic_or_fetch(&vcpu->events, VCPU_EVENT_UNHALT, __ATOMIC_SEQ_CST);
+	vcpu_notify(vcpu);
+}
+
 static void stop(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -104,6 +110,7 @@ void vcpu_service(struct vcpu *vcpu)
 	u32 events = take_events(vcpu, VCPU_EVENT_INIT | VCPU_EVENT_SIPI);
 
 	if (events & VCPU_EVENT_INIT) {
+		take_events(vcpu, VCPU_EVENT_UNHALT);
 		arch_vcpu_init(vcpu);
 		vcpu->state = VCPU_WAIT_SIPI;
 	}

@@ -19,10 +19,11 @@ enum vcpu_state {
 extern const char *const vcpu_state_name[VCPU_STATES];
 
 /* Asynchronous events, owned by atomics: reading or writing registers can't lose them. */
-#define VCPU_EVENT_NMI	BIT(0)
-#define VCPU_EVENT_INIT BIT(1)
-#define VCPU_EVENT_SIPI BIT(2) /* vector in sipi_vector, stored before the bit is set */
-#define VCPU_EVENT_STOP BIT(3) /* leave the guest: pause, reset, stop of the VM */
+#define VCPU_EVENT_NMI	  BIT(0)
+#define VCPU_EVENT_INIT	  BIT(1)
+#define VCPU_EVENT_SIPI	  BIT(2) /* vector in sipi_vector, stored before the bit is set */
+#define VCPU_EVENT_STOP	  BIT(3) /* leave the guest: pause, reset, stop of the VM */
+#define VCPU_EVENT_UNHALT BIT(4) /* the next HLT, or this one, ends at once; vcpu_unhalt() */
 /* Those that vcpu_service() handles outside of the guest. */
 #define VCPU_EVENTS_STOPPING (VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_EVENT_STOP)
 
@@ -51,11 +52,25 @@ void vcpu_post_event(struct vcpu *vcpu, u32 events);
 /* Something it may wait for happened (interrupt posted): wake or kick. Any CPU. */
 void vcpu_notify(struct vcpu *vcpu);
 
+/*
+ * Ends the vCPU's HLT without an interrupt; before the HLT, it is remembered until the next one.
+ * Any CPU.
+ */
+void vcpu_unhalt(struct vcpu *vcpu);
+
 static inline bool exit_trace_is_on(const struct vcpu *vcpu)
 {
 	const struct exit_trace *t = __atomic_load_n(&vcpu->trace, __ATOMIC_ACQUIRE);
 
 	return unlikely(t != NULL) && __atomic_load_n(&t->on, __ATOMIC_RELAXED);
+}
+
+/* A halted vCPU runs again, and what woke it by vcpu_unhalt() is used up. On its CPU. */
+static inline void vcpu_end_halt(struct vcpu *vcpu)
+{
+	vcpu->state = VCPU_RUNNABLE;
+	if (__atomic_load_n(&vcpu->events, __ATOMIC_RELAXED) & VCPU_EVENT_UNHALT)
+		__atomic_and_fetch(&vcpu->events, ~(u32)VCPU_EVENT_UNHALT, __ATOMIC_ACQ_REL);
 }
 
 /* First thing for a new vCPU: its place and its work items. Boot CPU. */

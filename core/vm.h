@@ -42,6 +42,7 @@ struct vm {
 	u32 active_vcpus;		 /* atomic: vCPUs that have not stopped yet */
 	char reason[128];		 /* of the last transition */
 	struct spinlock transition_lock; /* of transition and reason while it runs */
+	bool dedicated;			 /* its vCPUs have their CPUs for themselves, for ever */
 	bool reported;			 /* the guest wrote an exit status */
 	u8 exit_status;
 

@@ -91,7 +91,7 @@ static inline bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
 			*stop = VCPU_STOP_HALTED;
 			return false;
 		}
-		vcpu->state = VCPU_RUNNABLE;
+		vcpu_end_halt(vcpu);
 	}
 	return true;
 }

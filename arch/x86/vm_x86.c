@@ -152,7 +152,8 @@ void arch_vcpu_unload(struct vcpu *vcpu)
 bool vcpu_can_wake(struct vcpu *vcpu)
 {
 	return lapic_has_work(&vcpu->arch.lapic) || virt_event_queued(vcpu) ||
-	       (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI);
+	       (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) &
+		(VCPU_EVENT_NMI | VCPU_EVENT_UNHALT));
 }
 
 enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end)

@@ -187,7 +187,8 @@ static void check_owner(const struct vcpu *vcpu)
 bool vcpu_can_wake(struct vcpu *vcpu)
 {
 	bool can = __atomic_load_n(&guest_of(vcpu)->irq, __ATOMIC_SEQ_CST) ||
-		   (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI);
+		   (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) &
+		    (VCPU_EVENT_NMI | VCPU_EVENT_UNHALT));
 
 	check_owner(vcpu);
 	place(can ? "can wake" : "cannot wake");
@@ -248,13 +249,25 @@ enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end)
 				place("halted");
 				return VCPU_STOP_HALTED;
 			}
-			vcpu->state = VCPU_RUNNABLE;
+			vcpu_end_halt(vcpu);
 		}
 		if (clock_tsc() >= slice_end)
 			return VCPU_STOP_PREEMPTED;
 		take_interrupts(vcpu);
 		step(vcpu);
 	}
+}
+
+void arch_vcpu_preempted(struct vcpu *vcpu)
+{
+	check_owner(vcpu);
+	guest_of(vcpu)->preempted++;
+}
+
+void arch_vcpu_scheduled_in(struct vcpu *vcpu)
+{
+	check_owner(vcpu);
+	guest_of(vcpu)->scheduled_in++;
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)

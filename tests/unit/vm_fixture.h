@@ -33,6 +33,7 @@ struct guest {
 	u32 irq;	     /* atomic: an interrupt is pending, raised by guest_irq() */
 	unsigned irqs;	     /* taken */
 	unsigned nmis;
+	unsigned preempted, scheduled_in; /* calls of the hooks */
 	unsigned runs, resets, inits, sipis, resumes, unloads;
 	const struct boot_state *boot; /* of the last reset */
 	u8 vector;		       /* of the last SIPI */
