@@ -24,7 +24,7 @@ static void unknown_key(struct parser *p, struct text name)
 {
 	struct suggestion best = { 0 }, elsewhere = { 0 };
 	const char *where = p->section == SECTION_VM ? "vm" : "firn";
-	char valid[128] = "";
+	char valid[CONFIG_KEYS_TEXT] = "";
 	size_t n = 0;
 
 	for (unsigned i = 0; i < config_nr_keys; i++) {
@@ -32,6 +32,7 @@ static void unknown_key(struct parser *p, struct text name)
 			suggest(&best, name, config_keys[i].doc.name);
 			n += snprintf(valid + n, sizeof(valid) - n, "%s%s", n ? ", " : "",
 				      config_keys[i].doc.name);
+			n = MIN(n, sizeof(valid) - 1);
 		} else if (text_is(name, config_keys[i].doc.name)) {
 			elsewhere.word = config_keys[i].doc.section;
 		}

@@ -16,6 +16,7 @@
 #define CONFIG_TEXT_MAX	   2048 /* command line with its NUL (Linux's own limit) */
 #define CONFIG_MAX_VCPUS   64
 #define CONFIG_MAX_ERRORS  16
+#define CONFIG_KEYS_TEXT   384 /* the names of a section's keys, as messages list them */
 
 enum config_console {
 	CONSOLE_SERIAL0 = 1,
@@ -62,8 +63,8 @@ struct firn_config {
 
 /* All problems are collected, so that one try shows them all. */
 struct config_error {
-	unsigned line;	/* 1-based; 0 = the file as a whole */
-	char text[192]; /* what was found and what was expected */
+	unsigned line;			   /* 1-based; 0 = the file as a whole */
+	char text[CONFIG_KEYS_TEXT + 128]; /* what was found and what was expected */
 };
 struct config_errors {
 	unsigned count; /* may exceed CONFIG_MAX_ERRORS; the rest is only counted */
