@@ -15,7 +15,7 @@ _Thread_local char fake_panic_text[256];
 
 static _Thread_local unsigned this_cpu;
 static unsigned online = 1;
-static u64 tsc, tsc_khz = 1000000;
+static u64 tsc, tsc_step, tsc_khz = 1000000;
 static s64 wall_seconds;
 static u64 ram_base, ram_size;
 static char *ram;
@@ -41,6 +41,7 @@ void fake_reset(void)
 	fake_set_cpu(0);
 	fake_set_nr_cpus(1);
 	fake_set_tsc(0);
+	fake_set_tsc_step(0);
 	fake_set_tsc_khz(1000000);
 	fake_set_wall_seconds(0);
 	for (unsigned i = 0; i < MAX_CPUS; i++) {
@@ -64,6 +65,11 @@ void fake_set_nr_cpus(unsigned count)
 void fake_set_tsc(u64 value)
 {
 	set(tsc, value);
+}
+
+void fake_set_tsc_step(u64 ticks)
+{
+	set(tsc_step, ticks);
 }
 
 void fake_set_tsc_khz(u64 khz)
@@ -137,7 +143,7 @@ void cpu_kick(unsigned cpu)
 
 u64 clock_tsc(void)
 {
-	return get(tsc);
+	return __atomic_fetch_add(&tsc, get(tsc_step), __ATOMIC_RELAXED);
 }
 
 u64 clock_tsc_khz(void)

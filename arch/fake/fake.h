@@ -16,6 +16,8 @@ void fake_set_nr_cpus(unsigned count);
 
 /* The TSC stands still until it is set. fake_set_clock_ns() sets it through the frequency. */
 void fake_set_tsc(u64 tsc);
+/* Each reading of the TSC moves it on by this much; 0 (default): only the test moves it. */
+void fake_set_tsc_step(u64 ticks);
 void fake_set_tsc_khz(u64 khz);
 void fake_set_clock_ns(u64 ns);
 void fake_set_wall_seconds(s64 seconds);

@@ -24,12 +24,6 @@ static u32 current_divisor(const struct lapic *lapic)
 	return divisor(lapic_reg(lapic, APIC_TIMER_DIVIDE));
 }
 
-static bool one_shot_expired(const struct lapic *lapic, u64 now)
-{
-	return lapic->timer_mode == TIMER_ONE_SHOT &&
-	       now - lapic->timer_start >= lapic->timer_period;
-}
-
 u32 lapic_timer_current(const struct lapic *lapic)
 {
 	u64 elapsed = clock_tsc() - lapic->timer_start, ticks_per_count;
@@ -56,22 +50,32 @@ static u64 next_tick(const struct lapic *lapic, u64 now)
 	return next;
 }
 
-static void arm_count(struct lapic *lapic)
+/* A one-shot count may be over by now: then its timer is due at once. */
+static void arm_count(struct lapic *lapic, u64 now)
 {
-	u64 now = clock_tsc();
-
-	if (lapic->timer_period == 0 || one_shot_expired(lapic, now))
-		timer_cancel(&lapic->timer);
-	else if (lapic->timer_mode == TIMER_PERIODIC)
+	if (lapic->timer_period == 0)
+		return;
+	if (lapic->timer_mode == TIMER_PERIODIC)
 		timer_set(&lapic->timer, next_tick(lapic, now));
 	else
 		timer_set(&lapic->timer, lapic->timer_start + lapic->timer_period);
 }
 
-/* A deadline so far away that it wraps in host time is beyond the machine's life. */
-static void arm_deadline(struct lapic *lapic)
+/* It does not begin again by itself, but if its timer is due the interrupt still comes. */
+static void end_count(struct lapic *lapic, u64 now)
 {
-	u64 now = clock_tsc();
+	lapic->timer_period = 0;
+	if (lapic->timer.deadline > now)
+		timer_cancel(&lapic->timer);
+}
+
+/*
+ * A deadline so far away that it wraps in host time is beyond the machine's life. guest_now is the
+ * moment for which the caller found that the deadline is ahead: at a later one it may have passed.
+ */
+static void arm_deadline(struct lapic *lapic, u64 guest_now)
+{
+	u64 now = virt_guest_to_host_tsc(lapic->vcpu, guest_now);
 	u64 host = virt_guest_to_host_tsc(lapic->vcpu, lapic->tsc_deadline);
 
 	timer_set(&lapic->timer, host < now ? TIMER_NEVER - 1 : host);
@@ -82,13 +86,15 @@ static void fire(struct timer *timer)
 	struct lapic *lapic = container_of(timer, struct lapic, timer);
 
 	if (lapic->timer_mode == TIMER_TSC_DEADLINE) {
-		if (virt_guest_tsc(lapic->vcpu) < lapic->tsc_deadline) {
-			arm_deadline(lapic);
+		u64 now = virt_guest_tsc(lapic->vcpu);
+
+		if (now < lapic->tsc_deadline) {
+			arm_deadline(lapic, now);
 			return;
 		}
 		lapic->tsc_deadline = 0;
 	} else if (lapic->timer_mode == TIMER_PERIODIC) {
-		arm_count(lapic);
+		arm_count(lapic, clock_tsc());
 	}
 	lapic_fire_lvt(lapic, APIC_LVT_TIMER);
 }
@@ -122,27 +128,29 @@ void lapic_timer_lvt_written(struct lapic *lapic)
 {
 	u32 lvt = lapic_reg(lapic, APIC_LVT_TIMER);
 	u32 mode = lvt >> LVT_TIMER_MODE_SHIFT & LVT_TIMER_MODE_MASK;
+	u64 now = clock_tsc();
 
 	if (mode == lapic->timer_mode)
 		return;
 	/* Between counting and TSC-deadline a change disarms (SDM 3A 10.5.4.1). */
 	if (!counts(mode) || !counts(lapic->timer_mode))
 		stop(lapic);
-	else if (one_shot_expired(lapic, clock_tsc()))
-		lapic->timer_period = 0; /* a count that ended does not start again by itself */
+	else if (now - lapic->timer_start >= lapic->timer_period)
+		end_count(lapic, now);
 	lapic->timer_mode = mode;
 	if (counts(mode))
-		arm_count(lapic);
+		arm_count(lapic, now);
 }
 
 void lapic_timer_set_initial(struct lapic *lapic, u32 count)
 {
 	/* Ignored in TSC-deadline mode (SDM 3A 10.5.4.1), where the register stays 0. */
 	if (counts(lapic->timer_mode)) {
+		timer_cancel(&lapic->timer);
 		lapic->timer_initial = count;
 		lapic->timer_start = clock_tsc();
 		lapic->timer_period = (u64)count * current_divisor(lapic);
-		arm_count(lapic);
+		arm_count(lapic, lapic->timer_start);
 	}
 	lapic_set_reg(lapic, APIC_TIMER_INITIAL, lapic->timer_initial);
 }
@@ -150,14 +158,15 @@ void lapic_timer_set_initial(struct lapic *lapic, u32 count)
 /* The count goes on from where it is, at the new rate. */
 void lapic_timer_set_divide(struct lapic *lapic, u32 divide)
 {
-	u32 done = lapic->timer_initial - lapic_timer_current(lapic);
+	u32 left = lapic_timer_current(lapic), done = lapic->timer_initial - left;
+	u64 now = clock_tsc();
 
 	lapic_set_reg(lapic, APIC_TIMER_DIVIDE, divide);
-	if (lapic->timer_period == 0 || one_shot_expired(lapic, clock_tsc()))
+	if (left == 0)
 		return;
-	lapic->timer_start = clock_tsc() - (u64)done * divisor(divide);
+	lapic->timer_start = now - (u64)done * divisor(divide);
 	lapic->timer_period = (u64)lapic->timer_initial * divisor(divide);
-	arm_count(lapic);
+	arm_count(lapic, now);
 }
 
 bool lapic_set_tsc_deadline(struct lapic *lapic, u64 guest_tsc)
@@ -177,12 +186,15 @@ u64 lapic_get_tsc_deadline(struct lapic *lapic)
 
 void lapic_tsc_changed(struct lapic *lapic)
 {
+	u64 now;
+
 	if (lapic->tsc_deadline == 0)
 		return;
-	if (virt_guest_tsc(lapic->vcpu) >= lapic->tsc_deadline) {
+	now = virt_guest_tsc(lapic->vcpu);
+	if (now >= lapic->tsc_deadline) {
 		timer_cancel(&lapic->timer);
 		fire(&lapic->timer);
 	} else {
-		arm_deadline(lapic);
+		arm_deadline(lapic, now);
 	}
 }

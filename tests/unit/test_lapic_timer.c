@@ -277,6 +277,89 @@ static void test_deadline_in_the_past(void **state)
 	assert_true(fires_at(START));
 }
 
+/* Time goes on while a timer is being set, by so much for each look at the clock. */
+#define STEP  3
+#define STEPS (20 * STEP)
+
+/* What comes due between two looks at the clock must fire all the same. */
+static void test_deadline_due_while_being_set(void **state)
+{
+	(void)state;
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR | TSC_DEADLINE);
+	for (unsigned left = 1; left < STEPS; left++) {
+		u64 deadline = clock_tsc() + left;
+
+		fake_set_tsc_step(STEP);
+		set_deadline(deadline);
+		fake_set_tsc_step(0);
+		assert_true(fires_at(deadline + STEPS));
+		assert_int_equal(lapic_get_tsc_deadline(apic), 0);
+	}
+}
+
+static void test_deadline_due_while_set_again(void **state)
+{
+	(void)state;
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR | TSC_DEADLINE);
+	for (unsigned left = 1; left < STEPS; left++) {
+		u64 deadline = clock_tsc() + STEPS;
+
+		set_deadline(deadline);
+		fake_set_tsc(deadline - left);
+		fake_set_tsc_step(STEP);
+		timer_run(deadline); /* early by the guest's TSC */
+		fake_set_tsc_step(0);
+		assert_true(fires_at(deadline + STEPS));
+	}
+}
+
+static void test_count_due_while_being_set(void **state)
+{
+	(void)state;
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
+	for (unsigned count = 1; count < STEPS; count++) {
+		fake_set_tsc_step(STEP);
+		lapic_write(apic, APIC_TIMER_INITIAL, count);
+		fake_set_tsc_step(0);
+		assert_true(fires_at(clock_tsc() + STEPS));
+		assert_false(fires_at(clock_tsc() + STEPS));
+	}
+}
+
+static void test_divide_change_at_the_end(void **state)
+{
+	(void)state;
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
+	for (unsigned left = 1; left < STEPS; left++) {
+		lapic_write(apic, APIC_TIMER_DIVIDE, 0xa); /* 128 */
+		lapic_write(apic, APIC_TIMER_INITIAL, 100);
+		fake_set_tsc(clock_tsc() + 100 * 128 - left);
+		fake_set_tsc_step(STEP);
+		lapic_write(apic, APIC_TIMER_DIVIDE, DIVIDE_1);
+		fake_set_tsc_step(0);
+		assert_true(fires_at(clock_tsc() + STEPS));
+		assert_false(fires_at(clock_tsc() + STEPS));
+	}
+}
+
+/* The count is over, but the CPU has not come to its timers yet when the guest changes the mode. */
+static void test_mode_change_owes_the_interrupt(void **state)
+{
+	(void)state;
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
+	lapic_write(apic, APIC_TIMER_INITIAL, 50000);
+	fake_set_tsc(START + 50000);
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR | PERIODIC);
+	assert_true(fires_at(START + 50001));
+	assert_int_equal(timer_next(), TIMER_NEVER); /* and the count does not begin again */
+	assert_int_equal(current(), 0);
+	lapic_write(apic, APIC_TIMER_INITIAL, 50000);
+	fake_set_tsc(START + 100001);
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
+	assert_true(fires_at(START + 100002));
+	assert_int_equal(timer_next(), TIMER_NEVER);
+}
+
 static void test_deadline_beyond_host_time(void **state)
 {
 	(void)state;
@@ -383,6 +466,11 @@ int main(void)
 		TEST(test_one_shot_to_periodic_and_back),
 		TEST(test_tsc_deadline),
 		TEST(test_deadline_in_the_past),
+		TEST(test_deadline_due_while_being_set),
+		TEST(test_deadline_due_while_set_again),
+		TEST(test_count_due_while_being_set),
+		TEST(test_divide_change_at_the_end),
+		TEST(test_mode_change_owes_the_interrupt),
 		TEST(test_deadline_beyond_host_time),
 		TEST(test_deadline_follows_tsc_writes),
 		TEST(test_mode_decides_which_registers_work),
