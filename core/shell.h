@@ -43,12 +43,19 @@ struct shell_line {
 	bool json;		    /* --json */
 };
 
+#define SHELL_JSON BIT(0) /* has --json */
+#define SHELL_VM   BIT(1) /* is also "vm NAME" */
+#define SHELL_LINE BIT(2) /* takes a command with all that follows it */
+
 struct shell_command {
 	const char *name;
-	/* Words in upper case; in brackets = may be left out. VM, COMMAND and LEVEL are completed. */
+	/*
+	 * Words in upper case; in brackets = may be left out; "..." = as many more as there are. VM,
+	 * COMMAND, ACTION and LEVEL are completed.
+	 */
 	const char *args;
 	const char *help;
-	bool json; /* has --json */
+	unsigned flags;
 	enum shell_result (*run)(const struct shell_line *line);
 };
 extern const struct shell_command shell_commands[];
@@ -63,12 +70,15 @@ extern const char *const log_level_name[]; /* LOG_LEVELS of them, as firn.conf h
 
 enum shell_result shell_help(const struct shell_line *line);
 enum shell_result shell_vms(const struct shell_line *line);
+enum shell_result shell_vm_group(const struct shell_line *line);
 enum shell_result shell_console(const struct shell_line *line);
 enum shell_result shell_start(const struct shell_line *line);
 enum shell_result shell_stop(const struct shell_line *line);
 enum shell_result shell_pause(const struct shell_line *line);
 enum shell_result shell_resume(const struct shell_line *line);
 enum shell_result shell_reset(const struct shell_line *line);
+enum shell_result shell_top(const struct shell_line *line);
+enum shell_result shell_watch(const struct shell_line *line);
 enum shell_result shell_exits(const struct shell_line *line);
 enum shell_result shell_trace(const struct shell_line *line);
 enum shell_result shell_regs(const struct shell_line *line);

@@ -41,33 +41,50 @@ static void come_back(struct work *work)
 		return;
 	timer_cancel(&time_limit);
 	current = NULL;
-	job->done(job);
-	shell_finish();
+	if (job->done(job) == SHELL_DONE)
+		shell_finish();
+}
+
+static unsigned owner(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
+}
+
+static void go_to(struct shell_job *job, unsigned cpu)
+{
+	__atomic_store_n(&job->cpu, cpu, __ATOMIC_RELAXED);
+	work_post(cpu, &job->work);
 }
 
 static void visit(struct work *work)
 {
 	struct shell_job *job = container_of(work, struct shell_job, work);
+	unsigned here = cpu_index(), wanted = job->vcpu ? owner(job->vcpu) : here;
 	unsigned next = job->cpu + 1;
 
+	if (wanted != here) { /* the vCPU moved meanwhile */
+		job->last = wanted;
+		go_to(job, wanted);
+		return;
+	}
 	job->visit(job);
 	if (next > job->last) {
 		work->run = come_back;
 		work_post(0, work);
 	} else {
-		__atomic_store_n(&job->cpu, next, __ATOMIC_RELAXED);
-		work_post(next, work);
+		go_to(job, next);
 	}
 }
 
-enum shell_result shell_job_start(struct shell_job *job, unsigned first, unsigned last)
+static enum shell_result start(struct shell_job *job, const struct vcpu *vcpu, unsigned first,
+			       unsigned last)
 {
 	if (job->running) {
 		shell_print("CPU %u has not answered the last time yet\n",
 			    (unsigned)__atomic_load_n(&job->cpu, __ATOMIC_RELAXED));
 		return SHELL_DONE;
 	}
-	job->cpu = first;
+	job->vcpu = vcpu;
 	job->last = last;
 	job->running = true;
 	job->abandoned = false;
@@ -75,6 +92,18 @@ enum shell_result shell_job_start(struct shell_job *job, unsigned first, unsigne
 	current = job;
 	time_limit.fire = too_late;
 	timer_set(&time_limit, clock_tsc() + clock_ns_to_tsc(ANSWER_NS));
-	work_post(first, &job->work);
+	go_to(job, first);
 	return SHELL_PENDING;
+}
+
+enum shell_result shell_job_start(struct shell_job *job, unsigned first, unsigned last)
+{
+	return start(job, NULL, first, last);
+}
+
+enum shell_result shell_job_ask(struct shell_job *job, const struct vcpu *vcpu)
+{
+	unsigned cpu = owner(vcpu);
+
+	return start(job, vcpu, cpu, cpu);
 }

@@ -8,8 +8,11 @@
 
 struct shell_job {
 	void (*visit)(struct shell_job *job); /* on each CPU */
-	void (*done)(struct shell_job *job);  /* on the boot CPU: prints the answer */
-	u32 cpu;			      /* where it is or goes next, atomic */
+	/* On the boot CPU: prints the answer. SHELL_PENDING: it started the next job. */
+	enum shell_result (*done)(struct shell_job *job);
+	const struct vcpu
+		*vcpu; /* not NULL: the one CPU to visit is this vCPU's, wherever it moves */
+	u32 cpu;       /* where it is or goes next, atomic */
 	unsigned last;
 	bool running, abandoned; /* boot CPU only */
 	struct work work;
@@ -20,6 +23,8 @@ struct shell_job {
  * of that. SHELL_DONE (already printed why) when the job still waits for such a CPU.
  */
 enum shell_result shell_job_start(struct shell_job *job, unsigned first, unsigned last);
+/* The same for the CPU of a vCPU. */
+enum shell_result shell_job_ask(struct shell_job *job, const struct vcpu *vcpu);
 /* Ctrl-C: the answer of the running job, if there is one, will not be printed. */
 void shell_job_abandon(void);
 

@@ -1,89 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands about the machine: CPUs, memory, log, capabilities, version, its end. */
+/* Commands about the machine: memory, log, capabilities, version, its end. */
 #include <string.h>
 
-#include "core/arch.h"
 #include "core/epoch.h"
 #include "core/files.h"
 #include "core/heap.h"
 #include "core/machine.h"
 #include "core/pmem.h"
-#include "core/sched.h"
-#include "core/shell_job.h"
+#include "core/shell.h"
 #include "version.h"
-
-#define PERMILLE 1000
-
-/*
- * cpus
- */
-
-/* Since Firn started, ns. */
-struct cpu_times {
-	u64 total, guest, idle;
-};
-static struct cpu_times last_look[MAX_CPUS];
-
-static struct cpu_times cpu_times(unsigned cpu)
-{
-	struct sched_stats stats = sched_get_stats(cpu);
-
-	return (struct cpu_times){ clock_ns(), clock_tsc_to_ns(stats.guest_tsc),
-				   clock_tsc_to_ns(stats.idle_tsc) };
-}
-
-static void cpus_json(struct shell_job *job)
-{
-	(void)job;
-	shell_print("[");
-	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
-		struct cpu_times t = cpu_times(cpu);
-
-		shell_print("%s\n{\"cpu\":%u,\"id\":%u,\"status\":", cpu ? "," : "", cpu,
-			    arch_cpu_hardware_id(cpu));
-		shell_json_string(arch_cpu_status(cpu));
-		shell_print(",\"total_ns\":%llu,\"guest_ns\":%llu,\"idle_ns\":%llu}",
-			    (unsigned long long)t.total, (unsigned long long)t.guest,
-			    (unsigned long long)t.idle);
-	}
-	shell_print("\n]\n");
-}
-
-static unsigned share(u64 part, u64 total)
-{
-	return total ? (unsigned)MIN(part * PERMILLE / total, (u64)PERMILLE) : 0;
-}
-
-static void cpus_table(struct shell_job *job)
-{
-	(void)job;
-	shell_print("CPU    ID   GUEST    IDLE    FIRN  VIRTUALIZATION\n");
-	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
-		struct cpu_times now = cpu_times(cpu), *last = &last_look[cpu];
-		unsigned guest = share(now.guest - last->guest, now.total - last->total);
-		unsigned idle = share(now.idle - last->idle, now.total - last->total);
-		unsigned firn = PERMILLE - MIN(guest + idle, (unsigned)PERMILLE);
-
-		shell_print("%3u %5u %3u.%u %% %3u.%u %% %3u.%u %%  %s\n", cpu,
-			    arch_cpu_hardware_id(cpu), guest / 10, guest % 10, idle / 10, idle % 10,
-			    firn / 10, firn % 10, arch_cpu_status(cpu));
-		*last = now;
-	}
-}
-
-static void nothing(struct shell_job *job)
-{
-	(void)job;
-}
-
-/* The visit ends each CPU's sleep or run, so that what it counts is up to date. */
-enum shell_result shell_cpus(const struct shell_line *line)
-{
-	static struct shell_job job = { .visit = nothing };
-
-	job.done = line->json ? cpus_json : cpus_table;
-	return shell_job_start(&job, 0, nr_cpus() - 1);
-}
 
 /*
  * mem

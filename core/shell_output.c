@@ -19,6 +19,7 @@
 static struct {
 	char *text;
 	size_t len, size, shown;
+	bool muted;
 	bool cut; /* there was no memory for all of it */
 } out;
 
@@ -43,6 +44,8 @@ static bool make_room(size_t len)
 
 void shell_write(const char *text, size_t len)
 {
+	if (out.muted)
+		return;
 	if (out.cut || !make_room(len)) {
 		out.cut = true;
 		return;
@@ -57,6 +60,8 @@ void shell_print(const char *fmt, ...)
 	char text[256];
 	int n;
 
+	if (out.muted)
+		return;
 	va_start(ap, fmt);
 	va_copy(again, ap);
 	n = vsnprintf(text, sizeof(text), fmt, ap);
@@ -89,10 +94,17 @@ void shell_json_string(const char *text)
 	shell_print("\"");
 }
 
+void shell_output_mute(bool mute)
+{
+	out.muted = mute;
+}
+
 void shell_output_discard(void)
 {
 	free(out.text);
-	memset(&out, 0, sizeof(out));
+	out.text = NULL;
+	out.len = out.size = out.shown = 0;
+	out.cut = false;
 }
 
 /*

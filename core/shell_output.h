@@ -7,6 +7,8 @@
 
 /* Writes as much as the consoles take; true = nothing is left. */
 bool shell_output_flush(void);
+/* Muted, nothing is added to the output. */
+void shell_output_mute(bool mute);
 /* Drops what has not been written. */
 void shell_output_discard(void);
 

@@ -11,10 +11,12 @@
 
 #define MAX_REGS 512
 #define COLUMNS	 2
+#define ALL	 "all" /* in place of a vCPU's number */
 
 static struct {
 	struct shell_job job;
 	struct vcpu *vcpu;
+	bool all; /* vCPUs: the next one follows */
 	bool write;
 	enum firn_err err; /* of the vCPU as a whole, or of the write */
 	const char *inconsistent;
@@ -83,12 +85,11 @@ static void print_table(void)
 	}
 }
 
-static void done(struct shell_job *unused)
+static void print_answer(void)
 {
 	const char *vm = job.vcpu->vm->config->name;
 	char name[REG_NAME_MAX];
 
-	(void)unused;
 	if (job.err == ERR_STATE && !job.write)
 		shell_print("vCPU %u of VM %s has never run\n", job.vcpu->id, vm);
 	else if (job.err != FIRN_OK && job.write)
@@ -102,6 +103,20 @@ static void done(struct shell_job *unused)
 		print_one(0);
 	else if (!job.write)
 		print_table();
+}
+
+static enum shell_result done(struct shell_job *unused)
+{
+	struct vm *vm = job.vcpu->vm;
+
+	(void)unused;
+	if (job.all)
+		shell_print("vCPU %u\n", job.vcpu->id);
+	print_answer();
+	if (!job.all || job.vcpu->id + 1 >= vm->nr_vcpus)
+		return SHELL_DONE;
+	job.vcpu = vm->vcpu[job.vcpu->id + 1];
+	return shell_job_ask(&job.job, job.vcpu);
 }
 
 static void add(u64 id)
@@ -157,13 +172,15 @@ static bool select_regs(struct vcpu *vcpu, const char *text)
 static bool prepare(const struct shell_line *line)
 {
 	struct vm *vm = shell_vm(line->arg[0]);
-	struct vcpu *vcpu = vm ? shell_vcpu(vm, line->arg[1]) : NULL;
+	bool all = strcmp(line->arg[1], ALL) == 0;
+	struct vcpu *vcpu = !vm ? NULL : all ? vm->vcpu[0] : shell_vcpu(vm, line->arg[1]);
 
 	if (!vcpu)
 		return false;
 	if (job.job.running) /* its answer is still being written by a CPU that hangs */
 		return true;
 	job.vcpu = vcpu;
+	job.all = all;
 	job.count = 0;
 	job.job.visit = visit;
 	job.job.done = done;
@@ -179,7 +196,7 @@ enum shell_result shell_regs(const struct shell_line *line)
 		return SHELL_DONE;
 	if (!job.job.running)
 		job.write = false;
-	return shell_job_start(&job.job, job.vcpu->cpu, job.vcpu->cpu);
+	return shell_job_ask(&job.job, job.vcpu);
 }
 
 enum shell_result shell_set(const struct shell_line *line)
@@ -198,8 +215,12 @@ enum shell_result shell_set(const struct shell_line *line)
 			shell_print("\"%s\" is a group: set takes one register\n", line->arg[2]);
 			return SHELL_DONE;
 		}
+		if (job.all) {
+			shell_print("set takes one vCPU\n");
+			return SHELL_DONE;
+		}
 		job.write = true;
 		job.reg[0].value = value;
 	}
-	return shell_job_start(&job.job, job.vcpu->cpu, job.vcpu->cpu);
+	return shell_job_ask(&job.job, job.vcpu);
 }

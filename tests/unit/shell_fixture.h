@@ -37,13 +37,16 @@ extern struct fake_reg regs[NR_REGS];
 extern bool never_ran;
 extern const char *inconsistent;
 extern unsigned begins, ends;
+extern u64 more_exits; /* of each vCPU of the first VM, for I/O */
 
 /* A prompt with an empty line on an empty screen; everything else as at the start. */
 int shell_setup(void **state);
 void keys(const char *text);
 /* Work on all CPUs. */
 void run_cpus(void);
-/* Types a command; returns what it printed: without echo and the prompt that follows. */
+/* Then timers that are due, and the work that they post. */
+void pass_time(u64 ns);
+/* Types a command, gives it the time that it needs; returns what it printed: without echo and the prompt that follows. */
 const char *cmd(const char *line);
 
 #define assert_prints(line, text) assert_string_equal(cmd(line), text)

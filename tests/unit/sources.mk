@@ -80,6 +80,7 @@ SHELL_TEST_SRC := $(wildcard core/shell*.c) core/exit_trace.c core/err.c core/gu
 	core/timer.c core/work.c arch/fake/fake.c tests/unit/shell_fixture.c
 test_shell_SRC := $(SHELL_TEST_SRC)
 test_shell_edit_SRC := $(SHELL_TEST_SRC)
+test_shell_repeat_SRC := $(SHELL_TEST_SRC)
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c

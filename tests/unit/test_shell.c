@@ -48,8 +48,8 @@ static void test_argument_counts(void **state)
 	(void)state;
 	assert_prints("console", "console: missing argument\nusage: console VM\n");
 	assert_prints("console a b", "console: too many arguments\nusage: console VM\n");
-	assert_prints("regs shell", "regs: missing argument\nusage: regs VM VCPU [REGISTER]\n");
-	assert_prints("regs a b c d", "regs: too many arguments\nusage: regs VM VCPU [REGISTER]\n");
+	assert_prints("regs shell", "regs: missing argument\nusage: regs VM VCPU|all [REGISTER]\n");
+	assert_prints("regs a b c d", "regs: too many arguments\nusage: regs VM VCPU|all [REGISTER]\n");
 	assert_prints("version 1 2 3 4 5 6 7 8 9 10", "version: too many arguments\nusage: "
 						      "version\n");
 	assert_prints("log --json", "log has no --json\nusage: log [LEVEL]\n");
@@ -66,7 +66,7 @@ static void test_every_command_checks_its_arguments(void **state)
 	for (size_t i = 0; i < shell_nr_commands; i++) {
 		const struct shell_command *c = &shell_commands[i];
 
-		snprintf(line, sizeof(line), "%s 1 2 3 4 5 6 7", c->name);
+		snprintf(line, sizeof(line), "%s 1 2 3 4 5 6 7 8 9", c->name);
 		assert_has(cmd(line), "too many arguments");
 		if (*c->args && *c->args != '[')
 			assert_has(cmd(c->name), "missing argument");
@@ -627,7 +627,7 @@ static void test_json_output(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < shell_nr_commands; i++) {
-		if (!shell_commands[i].json)
+		if (!(shell_commands[i].flags & SHELL_JSON))
 			continue;
 		snprintf(line, sizeof(line), "%s --json", shell_commands[i].name);
 		for (nr_vms = 0; nr_vms <= NR_VMS; nr_vms++)

@@ -117,8 +117,14 @@ static void test_history_line_can_be_edited_and_run(void **state)
 static void test_completion(void **state)
 {
 	(void)state;
-	keys("vm\t");
+	keys("vms\t");
 	assert_string_equal(screen, "vms ");
+	keys(CTRL_U);
+	clear_screen();
+	keys("vm sta\t");
+	assert_string_equal(screen, "vm start ");
+	keys("s\t");
+	assert_string_equal(screen, "vm start shell ");
 	keys(CTRL_U);
 	clear_screen();
 	keys("console s\t");

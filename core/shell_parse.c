@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* From a line of text to a command with its arguments. */
+#include "core/shell_parse.h"
+
+#include <string.h>
+
+#include "core/shell_edit.h"
+
+#define JSON_FLAG "--json"
+#define VM_GROUP  "vm"
+#define ANY_WORDS "..." /* at the end of a command's arguments */
+
+const struct shell_command *shell_find(const char *name)
+{
+	for (size_t i = 0; i < shell_nr_commands; i++)
+		if (strcmp(shell_commands[i].name, name) == 0)
+			return &shell_commands[i];
+	return NULL;
+}
+
+/*
+ * Changes (insert, delete, replace a character, swap two neighbours) that lead from a to b: the
+ * optimal string alignment, with the three rows of its table that matter.
+ */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned rows[3][SHELL_LINE_MAX + 1] = { 0 };
+	size_t i, j, len_a = strlen(a), len_b = strlen(b);
+
+	for (i = 0; i <= len_a; i++) {
+		unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3];
+		const unsigned *above2 = rows[(i + 1) % 3];
+
+		row[0] = (unsigned)i;
+		for (j = 1; j <= len_b; j++) {
+			if (i == 0) {
+				row[j] = (unsigned)j;
+				continue;
+			}
+			row[j] = MIN(above[j - 1] + (a[i - 1] != b[j - 1]),
+				     MIN(row[j - 1], above[j]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = MIN(row[j], above2[j - 2] + 1);
+		}
+	}
+	return rows[len_a % 3][len_b];
+}
+
+void shell_unknown(const char *name)
+{
+	const char *nearest = NULL;
+	unsigned best = (unsigned)(strlen(name) + 1) / 3 + 1; /* one slip in three letters */
+
+	for (size_t i = 0; i < shell_nr_commands; i++) {
+		const char *candidate = shell_commands[i].name;
+		unsigned d = distance(name, candidate);
+
+		if (strncmp(candidate, name, strlen(name)) == 0)
+			d = 1;
+		if (d < best) {
+			best = d;
+			nearest = candidate;
+		}
+	}
+	if (nearest)
+		shell_print("unknown command \"%s\", did you mean \"%s\"?\n", name, nearest);
+	else
+		shell_print("unknown command \"%s\"; \"help\" lists the commands\n", name);
+}
+
+/* Words of args; those in brackets may be left out and come last, as does "...". */
+static void count_args(const struct shell_command *cmd, unsigned *min, unsigned *max)
+{
+	*min = *max = 0;
+	for (const char *c = cmd->args; *c; c++) {
+		if (c != cmd->args && c[-1] != ' ')
+			continue;
+		if (strcmp(c, ANY_WORDS) == 0) {
+			*max = SHELL_MAX_WORDS;
+			return;
+		}
+		++*max;
+		*min += *c != '[';
+	}
+}
+
+void shell_print_usage(const struct shell_command *cmd)
+{
+	shell_print("usage: %s%s%s%s\n", cmd->name, *cmd->args ? " " : "", cmd->args,
+		    cmd->flags & SHELL_JSON ? " [" JSON_FLAG "]" : "");
+}
+
+/* Splits in place. False = more words than any command takes. */
+static bool split(char *text, struct shell_line *line, char **name)
+{
+	char *save, *word = strtok_r(text, " ", &save);
+
+	*line = (struct shell_line){ 0 };
+	*name = word;
+	while (word && (word = strtok_r(NULL, " ", &save))) {
+		if (strcmp(word, JSON_FLAG) == 0)
+			line->json = true;
+		else if (line->nr_args == SHELL_MAX_WORDS)
+			return false;
+		else
+			line->arg[line->nr_args++] = word;
+	}
+	return true;
+}
+
+static bool check_args(const struct shell_command *cmd, const struct shell_line *line, bool split)
+{
+	unsigned min, max;
+
+	count_args(cmd, &min, &max);
+	if (line->json && !(cmd->flags & (SHELL_JSON | SHELL_LINE)))
+		shell_print("%s has no " JSON_FLAG "\n", cmd->name);
+	else if (line->nr_args < min)
+		shell_print("%s: missing argument\n", cmd->name);
+	else if (line->nr_args > max || !split)
+		shell_print("%s: too many arguments\n", cmd->name);
+	else
+		return true;
+	shell_print_usage(cmd);
+	return false;
+}
+
+/* "vm start NAME" is "start NAME". Other words behind "vm" are left to the command vm. */
+static void leave_group(struct shell_line *line, char **name)
+{
+	const struct shell_command *cmd;
+
+	if (strcmp(*name, VM_GROUP) != 0 || !line->nr_args)
+		return;
+	cmd = shell_find(line->arg[0]);
+	if (!cmd || !(cmd->flags & SHELL_VM))
+		return;
+	*name = line->arg[0];
+	line->nr_args--;
+	memmove(&line->arg[0], &line->arg[1], line->nr_args * sizeof(line->arg[0]));
+	line->arg[line->nr_args] = NULL;
+}
+
+enum shell_result shell_execute(char *text)
+{
+	const struct shell_command *cmd;
+	struct shell_line line;
+	char *name;
+	bool fits = split(text, &line, &name);
+
+	if (!name)
+		return SHELL_DONE;
+	leave_group(&line, &name);
+	cmd = shell_find(name);
+	if (!cmd) {
+		shell_unknown(name);
+		return SHELL_DONE;
+	}
+	return check_args(cmd, &line, fits) ? cmd->run(&line) : SHELL_DONE;
+}
+
+enum shell_result shell_vm_group(const struct shell_line *line)
+{
+	const char *separator = "";
+
+	shell_print("there is no \"%s %s\", only", VM_GROUP, line->arg[0]);
+	for (size_t i = 0; i < shell_nr_commands; i++) {
+		if (!(shell_commands[i].flags & SHELL_VM))
+			continue;
+		shell_print("%s %s", separator, shell_commands[i].name);
+		separator = ",";
+	}
+	shell_print("\n");
+	return SHELL_DONE;
+}
