@@ -141,6 +141,7 @@ static void begin_vm(struct parser *p, struct text name)
 		.cpus = 1,
 		.memory = VM_MEMORY_DEFAULT,
 		.autostart = true,
+		.rng = true,
 		.on_triple_fault = VM_ACTION_RESET,
 		.on_reboot = VM_ACTION_RESET,
 	};
@@ -294,6 +295,8 @@ enum firn_err config_check_files(const struct firn_config *cfg,
 		check_file(&check, vm, "initrd", &vm->initrd);
 		for (unsigned m = 0; m < vm->nr_modules; m++)
 			check_file(&check, vm, "module", &vm->module[m]);
+		for (unsigned d = 0; d < vm->nr_disks; d++)
+			check_file(&check, vm, "disk", &vm->disk[d].file);
 	}
 	return check.err;
 }

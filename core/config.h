@@ -11,6 +11,7 @@
 
 #define CONFIG_MAX_VMS	   64
 #define CONFIG_MAX_MODULES 8
+#define CONFIG_MAX_DISKS   8
 #define CONFIG_NAME_MAX	   32	/* VM name with its NUL: [a-z0-9][a-z0-9-_.]* */
 #define CONFIG_FILE_MAX	   64	/* file name with its NUL */
 #define CONFIG_TEXT_MAX	   2048 /* command line with its NUL (Linux's own limit) */
@@ -35,6 +36,11 @@ struct config_file_ref {
 	unsigned line;			/* in firn.conf, for messages */
 };
 
+struct config_disk {
+	struct config_file_ref file;
+	bool readonly;
+};
+
 struct vm_config {
 	char name[CONFIG_NAME_MAX];
 	unsigned line; /* of its section header */
@@ -45,8 +51,11 @@ struct vm_config {
 	struct config_file_ref initrd;			   /* name "" = none */
 	struct config_file_ref module[CONFIG_MAX_MODULES]; /* multiboot 1 modules */
 	unsigned nr_modules;
+	struct config_disk disk[CONFIG_MAX_DISKS]; /* virtio-blk */
+	unsigned nr_disks;
 	char cmdline[CONFIG_TEXT_MAX];
 	bool autostart;			/* default yes */
+	bool rng;			/* virtio-rng; default yes */
 	bool test_devices;		/* debug exit 0xf4, debug console 0xe9; default no */
 	enum vm_action on_triple_fault; /* default reset */
 	enum vm_action on_reboot;	/* guest asks for a reset; default reset */

@@ -187,6 +187,23 @@ static void set_module(const struct setting *s)
 		vm->module[vm->nr_modules++] = ref;
 }
 
+static void set_disk(const struct setting *s)
+{
+	struct vm_config *vm = s->p->vm;
+	struct config_disk disk = { .readonly = false };
+	struct text mode = s->value;
+	struct text name = text_take_word(&mode);
+
+	disk.readonly = text_is(mode, "ro");
+	if (vm->nr_disks == CONFIG_MAX_DISKS)
+		parser_fail(s->p, "disk %s: a VM can have at most %d disks", text_quote(name).s,
+			    CONFIG_MAX_DISKS);
+	else if (mode.len && !disk.readonly)
+		bad_value(s, mode, &(struct suggestion){ 0 });
+	else if (set_file_name(s, name, &disk.file))
+		vm->disk[vm->nr_disks++] = disk;
+}
+
 static void set_cmdline(const struct setting *s)
 {
 	set_text(s, s->value, s->p->vm->cmdline, sizeof(s->p->vm->cmdline));
@@ -203,6 +220,11 @@ static void set_yes_no(const struct setting *s, bool *flag)
 static void set_autostart(const struct setting *s)
 {
 	set_yes_no(s, &s->p->vm->autostart);
+}
+
+static void set_rng(const struct setting *s)
+{
+	set_yes_no(s, &s->p->vm->rng);
 }
 
 static void set_test_devices(const struct setting *s)
@@ -269,6 +291,11 @@ const struct parser_key config_keys[] = {
 	  .section = SECTION_VM,
 	  .repeatable = true,
 	  .set = set_module },
+	{ .doc = { "vm", "disk", "a file name, then ro for a disk that can't be written", "none",
+		   "Disk image: a virtio block device. May be given up to 8 times." },
+	  .section = SECTION_VM,
+	  .repeatable = true,
+	  .set = set_disk },
 	{ .doc = { "vm", "cmdline", "up to 2047 bytes of text", "empty",
 		   "The kernel's command line, taken as it stands." },
 	  .section = SECTION_VM,
@@ -277,6 +304,9 @@ const struct parser_key config_keys[] = {
 	{ .doc = { "vm", "autostart", "yes or no", "yes", "Start the VM when Firn has booted." },
 	  .section = SECTION_VM,
 	  .set = set_autostart },
+	{ .doc = { "vm", "rng", "yes or no", "yes", "Virtio entropy device." },
+	  .section = SECTION_VM,
+	  .set = set_rng },
 	{ .doc = { "vm", "test-devices", "yes or no", "no",
 		   "Debug exit port 0xf4 and debug console port 0xe9, for test guests." },
 	  .section = SECTION_VM,
@@ -294,7 +324,8 @@ const struct parser_key config_keys[] = {
 const unsigned config_nr_keys = ARRAY_SIZE(config_keys);
 
 _Static_assert(ARRAY_SIZE(config_keys) <= CONFIG_MAX_KEYS, "parser.seen has room for every key");
-_Static_assert(CONFIG_MAX_VCPUS == 64 && CONFIG_TEXT_MAX == 2048 && CONFIG_MAX_MODULES == 8,
+_Static_assert(CONFIG_MAX_VCPUS == 64 && CONFIG_TEXT_MAX == 2048 && CONFIG_MAX_MODULES == 8 &&
+		       CONFIG_MAX_DISKS == 8,
 	       "limits that texts of keys name");
 _Static_assert(VM_MEMORY_DEFAULT == 256 * MiB && MEMORY_MIN == 16 * MiB, "sizes in those texts");
 _Static_assert(MEMORY_MAX == 4096 * GiB, "sizes in those texts");

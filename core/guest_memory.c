@@ -15,7 +15,7 @@ struct piece {
 	size_t len;
 };
 
-static bool find_piece(struct memslots *ms, u64 gpa, size_t len, struct piece *p)
+static bool find_piece(struct memslots *ms, u64 gpa, u64 len, struct piece *p)
 {
 	p->slot = memslot_find(ms, gpa);
 	if (!p->slot)
@@ -45,7 +45,7 @@ static void mark_dirty(const struct piece *p)
 }
 
 /* ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots. */
-static enum firn_err check_range(struct memslots *ms, u64 gpa, size_t len, bool may_fill_rom)
+static enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may_fill_rom)
 {
 	enum firn_err err = FIRN_OK;
 	struct piece p;
@@ -118,6 +118,42 @@ enum firn_err guest_load(struct memslots *ms, u64 gpa, const void *buf, size_t l
 	if (err == FIRN_OK)
 		fill(ms, gpa, buf, len);
 	return err;
+}
+
+enum firn_err guest_check(struct memslots *ms, u64 gpa, u64 len, enum guest_access access)
+{
+	return check_range(ms, gpa, len, access == GUEST_READ);
+}
+
+static enum firn_err find_u16(struct memslots *ms, u64 gpa, struct piece *p)
+{
+	if (!IS_ALIGNED(gpa, sizeof(u16)))
+		return ERR_ALIGN;
+	return find_piece(ms, gpa, sizeof(u16), p) ? FIRN_OK : ERR_RANGE;
+}
+
+enum firn_err guest_load_u16(struct memslots *ms, u64 gpa, u16 *value)
+{
+	struct piece p;
+	enum firn_err err = find_u16(ms, gpa, &p);
+
+	if (err == FIRN_OK)
+		*value = __atomic_load_n((u16 *)piece_ptr(&p), __ATOMIC_ACQUIRE);
+	return err;
+}
+
+enum firn_err guest_store_u16(struct memslots *ms, u64 gpa, u16 value)
+{
+	struct piece p;
+	enum firn_err err = find_u16(ms, gpa, &p);
+
+	if (err != FIRN_OK)
+		return err;
+	if (p.slot->kind != MEMSLOT_RAM)
+		return ERR_READONLY;
+	__atomic_store_n((u16 *)piece_ptr(&p), value, __ATOMIC_RELEASE);
+	mark_dirty(&p);
+	return FIRN_OK;
 }
 
 void *guest_map(struct memslots *ms, u64 gpa, size_t len, enum guest_access access)

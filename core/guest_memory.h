@@ -20,6 +20,17 @@ enum guest_access {
 	GUEST_READ,
 	GUEST_WRITE
 };
+/* What guest_read() or guest_write() of this range would answer. */
+enum firn_err guest_check(struct memslots *ms, u64 gpa, u64 len,
+			  enum guest_access access) __must_check;
+
+/*
+ * Two aligned bytes that the guest uses at the same time, as in rings: the load acquires, the store
+ * releases and marks the page dirty afterwards. ERR_ALIGN, ERR_RANGE, ERR_READONLY.
+ */
+enum firn_err guest_load_u16(struct memslots *ms, u64 gpa, u16 *value) __must_check;
+enum firn_err guest_store_u16(struct memslots *ms, u64 gpa, u16 value) __must_check;
+
 /*
  * Direct pointer to [gpa, gpa+len) inside one slot, NULL if not all inside one. For atomics and
  * rings; GUEST_WRITE marks all its pages dirty now, so map again for each use.

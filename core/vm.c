@@ -244,6 +244,7 @@ static void run_vcpus(struct vm *vm, bool from_start)
 	vm->active_vcpus = vm->nr_vcpus;
 	vm->state = VM_RUNNING;
 	__atomic_store_n(&vm->transition, VM_NO_TRANSITION, __ATOMIC_RELEASE);
+	vdevs_resume(vm);
 	/* Before any of them runs: the boot vCPU may wake another one that has not begun here. */
 	for (unsigned i = 0; from_start && i < vm->nr_vcpus; i++)
 		__atomic_store_n(&vm->vcpu[i]->events, 0, __ATOMIC_RELEASE);
@@ -404,6 +405,7 @@ static void complete_transition(struct work *work)
 	};
 
 	BUG_ON(t == VM_NO_TRANSITION);
+	vdevs_pause(vm);
 	vm->state = after[t].state;
 	log_info("VM %s %s: %s", vm->config->name, after[t].done, vm->reason);
 	if (t == VM_RESET)

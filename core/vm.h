@@ -76,6 +76,11 @@ void vm_report_exit_status(struct vm *vm, u8 status);
 
 /* Drives an interrupt line of the VM's IOAPIC (pin = GSI, 0..23). Any CPU. arch/x86/ioapic.c */
 void vm_set_irq(struct vm *vm, unsigned gsi, bool level);
+/*
+ * A device's message-signalled interrupt: a write of data to address (SDM 3A 10.11). Addresses and
+ * delivery modes that mean no interrupt are dropped. Any CPU. arch/x86/msi.c
+ */
+void vm_send_msi(struct vm *vm, u64 address, u32 data);
 
 /*
  * The rest is for the boot CPU only.

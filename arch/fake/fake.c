@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/entropy.h"
 #include "core/log.h"
 
 #define NS_PER_S 1000000000ull
 
 _Thread_local jmp_buf *fake_panic_target;
 _Thread_local char fake_panic_text[256];
+
+bool (*fake_hw_random)(u64 *value);
 
 static _Thread_local unsigned this_cpu;
 static unsigned online = 1;
@@ -44,6 +47,7 @@ void fake_reset(void)
 	fake_set_tsc_step(0);
 	fake_set_tsc_khz(1000000);
 	fake_set_wall_seconds(0);
+	fake_hw_random = NULL;
 	for (unsigned i = 0; i < MAX_CPUS; i++) {
 		set(kicks[i], 0);
 		set(wakeup[i], ~0ull);
@@ -171,6 +175,21 @@ s64 clock_wall_seconds(void)
 	s64 start = get(wall_seconds);
 
 	return start ? start + (s64)(clock_ns() / NS_PER_S) : 0;
+}
+
+/* splitmix64 */
+bool arch_hw_random(u64 *value)
+{
+	static u64 state;
+	u64 z;
+
+	if (fake_hw_random)
+		return fake_hw_random(value);
+	z = __atomic_add_fetch(&state, 0x9e3779b97f4a7c15ull, __ATOMIC_RELAXED);
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	*value = z ^ z >> 31;
+	return true;
 }
 
 void arch_set_wakeup(u64 tsc_deadline)

@@ -28,6 +28,9 @@ void fake_set_wall_seconds(s64 seconds);
  */
 void *fake_set_ram(u64 base, u64 size);
 
+/* What the CPU's random number instruction gives; NULL (fake_reset()) = a sequence that looks random. */
+extern bool (*fake_hw_random)(u64 *value);
+
 unsigned fake_kicks(unsigned cpu); /* cpu_kick() calls since fake_reset() */
 u64 fake_wakeup(unsigned cpu);	   /* last arch_set_wakeup() on that CPU, ~0 = none */
 

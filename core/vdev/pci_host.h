@@ -10,9 +10,10 @@
 #include "core/iobus.h"
 #include "core/spinlock.h"
 
-#define PCI_CONFIG_PORT	 0xcf8
-#define PCI_CONFIG_PORTS 8
-#define PCI_FUNCTIONS	 256 /* of one bus: device << 3 | function */
+#define PCI_CONFIG_PORT	  0xcf8
+#define PCI_CONFIG_PORTS  8
+#define PCI_FUNCTIONS	  256		  /* of one bus: device << 3 | function */
+#define PCI_DEVFN(device) ((device) << 3) /* function 0 */
 
 /* Configuration accesses are aligned, 1, 2 or 4 bytes wide, inside one dword of 4 KiB. Any CPU. */
 struct pci_function {

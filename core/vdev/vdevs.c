@@ -7,6 +7,7 @@
 #include "core/console.h"
 #include "core/guest_layout.h"
 #include "core/vdev/acpi_tables.h"
+#include "core/vdev/virtio_rng.h"
 #include "core/vm.h"
 
 struct vdev_range {
@@ -105,6 +106,60 @@ static void init_devices(struct vm *vm)
 	test_devices_init(&d->test, vm);
 }
 
+/* Each makes what the configuration asks for, in slots of its own. */
+static enum firn_err (*const virtio_makers[])(struct vm *vm) = {
+	virtio_rng_create,
+};
+
+static void destroy_virtio(struct vm *vm)
+{
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		if (vm->vdevs->virtio[i])
+			virtio_destroy(vm->vdevs->virtio[i]);
+}
+
+static enum firn_err create_virtio(struct vm *vm)
+{
+	enum firn_err err = FIRN_OK;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(virtio_makers) && err == FIRN_OK; i++)
+		err = virtio_makers[i](vm);
+	if (err != FIRN_OK)
+		destroy_virtio(vm);
+	return err;
+}
+
+/* The guest may have moved a BAR to where another one was: all go before any comes back. */
+static void reset_virtio(struct vm *vm)
+{
+	struct virtio_device **device = vm->vdevs->virtio;
+
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		if (device[i])
+			pci_device_unmap(&device[i]->pci);
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		if (device[i]) {
+			spin_lock(&device[i]->lock);
+			virtio_reset(device[i]);
+			spin_unlock(&device[i]->lock);
+			pci_device_reset(&device[i]->pci);
+		}
+}
+
+void vdevs_pause(struct vm *vm)
+{
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		if (vm->vdevs->virtio[i])
+			virtio_pause(vm->vdevs->virtio[i]);
+}
+
+void vdevs_resume(struct vm *vm)
+{
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		if (vm->vdevs->virtio[i])
+			virtio_resume(vm->vdevs->virtio[i]);
+}
+
 enum firn_err vdevs_create(struct vm *vm)
 {
 	enum firn_err err = ERR_NOMEM;
@@ -119,9 +174,14 @@ enum firn_err vdevs_create(struct vm *vm)
 	err = register_all(vm);
 	if (err != FIRN_OK)
 		goto free_devices;
+	err = create_virtio(vm);
+	if (err != FIRN_OK)
+		goto unregister;
 	vm_console_attach(vm->console, &console_ops, vm->vdevs);
 	return FIRN_OK;
 
+unregister:
+	unregister_all(vm);
 free_devices:
 	free(vm->vdevs);
 	vm->vdevs = NULL;
@@ -140,10 +200,12 @@ void vdevs_reset(struct vm *vm)
 	rtc_reset(&d->rtc);
 	power_reset(&d->power);
 	pci_host_reset(&d->pci);
+	reset_virtio(vm);
 }
 
 void vdevs_destroy(struct vm *vm)
 {
+	destroy_virtio(vm);
 	unregister_all(vm);
 	free(vm->vdevs);
 	vm->vdevs = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All devices of a VM that its configuration doesn't list: made, reset and removed together. */
+/* All devices of a VM: made, reset and removed together. */
 #ifndef FIRN_VDEV_VDEVS_H
 #define FIRN_VDEV_VDEVS_H
 
@@ -8,6 +8,7 @@
 #include "core/vdev/rtc.h"
 #include "core/vdev/test_devices.h"
 #include "core/vdev/uart16550.h"
+#include "core/vdev/virtio.h"
 
 struct vm;
 
@@ -17,6 +18,8 @@ struct vdevs {
 	struct pci_host pci;
 	struct power power;
 	struct test_devices test; /* on the bus only when the configuration says so */
+	struct virtio_device
+		*virtio[PCI_SLOTS]; /* by device number; virtio_create() puts them here */
 };
 
 /*
@@ -27,6 +30,9 @@ struct vdevs {
 enum firn_err vdevs_create(struct vm *vm);
 /* Power-on state, and fresh ACPI tables in guest memory. Boot CPU, VM not running. */
 void vdevs_reset(struct vm *vm);
+/* The VM stopped or goes on: device work outside of vCPUs ends, or begins again. Boot CPU. */
+void vdevs_pause(struct vm *vm);
+void vdevs_resume(struct vm *vm);
 /* The console has its callbacks into what goes away here: destroy it next. Boot CPU, VM not running. */
 void vdevs_destroy(struct vm *vm);
 

@@ -33,11 +33,14 @@ static void check_vm(const struct firn_config *cfg, unsigned index)
 	check(vm->cpus >= 1 && vm->cpus <= CONFIG_MAX_VCPUS);
 	check(vm->memory >= 16 * MiB && IS_ALIGNED(vm->memory, MiB));
 	check(vm->nr_modules <= CONFIG_MAX_MODULES);
+	check(vm->nr_disks <= CONFIG_MAX_DISKS);
 	check(ends(vm->cmdline, sizeof(vm->cmdline)));
 	check_file(&vm->kernel);
 	check_file(&vm->initrd);
 	for (unsigned i = 0; i < vm->nr_modules; i++)
 		check_file(&vm->module[i]);
+	for (unsigned i = 0; i < vm->nr_disks; i++)
+		check_file(&vm->disk[i].file);
 }
 
 static bool no_file(void *ctx, const char *name)

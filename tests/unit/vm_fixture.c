@@ -374,6 +374,16 @@ void vdevs_destroy(struct vm *vm)
 	free(vm->vdevs);
 }
 
+void vdevs_pause(struct vm *vm)
+{
+	assert_non_null(vm->vdevs);
+}
+
+void vdevs_resume(struct vm *vm)
+{
+	assert_non_null(vm->vdevs);
+}
+
 void vdevs_reset(struct vm *vm)
 {
 	check_nothing_runs(vm);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Configuration space of type-0 functions (PCI local bus spec 3.0 chapter 6, PCIe base spec 7.5, 7.7). */
+#ifndef FIRN_VDEV_PCI_REGS_H
+#define FIRN_VDEV_PCI_REGS_H
+
+#include "core/types.h"
+
+#define PCI_CONFIG_SIZE 256 /* behind it are extended capabilities: none */
+
+struct pci_header {
+	u16 vendor_id, device_id;
+	u16 command, status;
+	u8 revision_id;
+	u8 class_code[3]; /* interface, subclass, class */
+	u8 cache_line_size, latency_timer, header_type, bist;
+	u32 bar[6];
+	u32 cardbus_cis;
+	u16 subsystem_vendor_id, subsystem_id;
+	u32 expansion_rom;
+	u8 capabilities, reserved[7];
+	u8 interrupt_line, interrupt_pin, min_gnt, max_lat;
+};
+_Static_assert(sizeof(struct pci_header) == 64, "PCI 3.0 figure 6-1");
+_Static_assert(offsetof(struct pci_header, bar) == 0x10, "PCI 3.0 figure 6-1");
+_Static_assert(offsetof(struct pci_header, capabilities) == 0x34, "PCI 3.0 figure 6-1");
+
+#define PCI_COMMAND_MEMORY	     BIT(1)
+#define PCI_COMMAND_BUS_MASTER	     BIT(2)
+#define PCI_COMMAND_PARITY	     BIT(6)
+#define PCI_COMMAND_SERR	     BIT(8)
+#define PCI_COMMAND_INTX_DISABLE     BIT(10)
+#define PCI_STATUS_CAPABILITIES	     BIT(4)
+#define PCI_BAR_64BIT		     BIT(2)
+#define PCI_BAR_FLAGS		     0xfu
+#define PCI_CLASS(class, sub, iface) ((u32)(class) << 16 | (u32)(sub) << 8 | (iface))
+
+#define PCI_CAP_ID_VENDOR  0x09
+#define PCI_CAP_ID_EXPRESS 0x10
+#define PCI_CAP_ID_MSIX	   0x11
+
+struct pci_capability {
+	u8 id, next;
+};
+
+/* PCI 3.0 6.8.2 */
+struct pci_cap_msix {
+	struct pci_capability header;
+	u16 control;
+	u32 table, pba; /* BAR number in bits 2:0 */
+};
+_Static_assert(sizeof(struct pci_cap_msix) == 12, "PCI 3.0 figure 6-12");
+#define MSIX_CONTROL_ENABLE	   BIT(15)
+#define MSIX_CONTROL_FUNCTION_MASK BIT(14)
+
+/* PCIe 7.8; the link, slot and root parts are zero in a root complex integrated endpoint. */
+struct pci_cap_express {
+	struct pci_capability header;
+	u16 capabilities;
+	u32 device_capabilities;
+	u16 device_control, device_status;
+	u8 absent[48];
+};
+_Static_assert(sizeof(struct pci_cap_express) == 60, "PCIe figure 7-10");
+#define PCIE_VERSION_2		   2
+#define PCIE_TYPE_RC_ENDPOINT	   (9 << 4)
+#define PCIE_ROLE_BASED_ERRORS	   BIT(15)
+#define PCIE_RELAXED_ORDERING	   BIT(4)
+#define PCIE_NO_SNOOP		   BIT(11)
+#define PCIE_MAX_READ_512	   (2 << 12)
+#define PCIE_DEVICE_CONTROL_WRITES 0x79ff /* all but phantom functions, aux power and reset */
+
+#endif
