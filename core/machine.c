@@ -17,7 +17,7 @@ unsigned machine_exit_status(void)
 	for (unsigned i = 0; i < vm_count(); i++) {
 		const struct vm *vm = vm_by_id(i);
 
-		if (vm->state == VM_CRASHED)
+		if (vm->crashes)
 			status = MAX(status, 1u);
 		if (vm->reported)
 			status = MAX(status, (unsigned)vm->exit_status);
@@ -43,10 +43,23 @@ static bool any_vm_alive(void)
 	return false;
 }
 
+/* Started again, a VM looks as if nothing had happened. */
+static void list_crashes(void)
+{
+	for (unsigned i = 0; i < vm_count(); i++) {
+		const struct vm *vm = vm_by_id(i);
+
+		if (vm->crashes)
+			log_error("VM %s crashed %u time%s, at last: %s", vm->config->name,
+				  vm->crashes, vm->crashes == 1 ? "" : "s", vm->last_crash);
+	}
+}
+
 static void end_if_idle(void)
 {
 	if (!ending || any_vm_alive())
 		return;
+	list_crashes();
 	log_info("%s", wanted_end == MACHINE_REBOOT ? "rebooting" : "powering off");
 	arch_machine_end(wanted_end);
 }

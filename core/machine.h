@@ -21,7 +21,7 @@ void machine_shutdown(enum machine_end end);
 
 /*
  * What the image reports when it ends: the highest status a guest wrote to its debug exit port,
- * at least 1 when a VM crashed or could not start, else 0.
+ * at least 1 when a VM ever crashed or could not start, else 0.
  */
 unsigned machine_exit_status(void);
 

@@ -32,6 +32,11 @@ static const char *reason(const struct vm *vm)
 	return vm->state == VM_RUNNING ? "" : vm->reason;
 }
 
+static unsigned restarts(const struct vm *vm)
+{
+	return vm->starts ? vm->starts - 1 : 0;
+}
+
 static void vms_json(void)
 {
 	shell_print("[");
@@ -40,9 +45,10 @@ static void vms_json(void)
 
 		shell_print("%s\n{\"name\":", i ? "," : "");
 		shell_json_string(vm->config->name);
-		shell_print(",\"state\":\"%s\",\"vcpus\":%u,\"memory\":%llu,\"cpus\":[",
+		shell_print(",\"state\":\"%s\",\"vcpus\":%u,\"memory\":%llu,\"crashes\":%u,"
+			    "\"restarts\":%u,\"cpus\":[",
 			    vm_state_name[vm->state], vm->nr_vcpus,
-			    (unsigned long long)vm->config->memory);
+			    (unsigned long long)vm->config->memory, vm->crashes, restarts(vm));
 		print_cpus(vm);
 		shell_print("],\"reason\":");
 		shell_json_string(reason(vm));
@@ -61,14 +67,15 @@ enum shell_result shell_vms(const struct shell_line *line)
 		shell_print("There are no VMs.\n");
 		return SHELL_DONE;
 	}
-	shell_print("%-16s %-8s %5s %11s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY",
-		    "CPUS  REASON");
+	shell_print("%-16s %-8s %5s %11s %7s %8s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY",
+		    "CRASHES", "RESTARTS", "CPUS  REASON");
 	for (unsigned i = 0; i < vm_count(); i++) {
 		const struct vm *vm = vm_by_id(i);
 
-		shell_print("%-16s %-8s %5u %7llu MiB  ", vm->config->name,
+		shell_print("%-16s %-8s %5u %7llu MiB %7u %8u  ", vm->config->name,
 			    vm_state_name[vm->state], vm->nr_vcpus,
-			    (unsigned long long)(vm->config->memory / MiB));
+			    (unsigned long long)(vm->config->memory / MiB), vm->crashes,
+			    restarts(vm));
 		print_cpus(vm);
 		shell_print("%s%s\n", *reason(vm) ? "  " : "", reason(vm));
 	}

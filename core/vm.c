@@ -274,6 +274,7 @@ enum firn_err vm_start(struct vm *vm, struct load_error *error)
 	if (err != FIRN_OK)
 		return err;
 	vm->reason[0] = 0;
+	vm->starts++;
 	run_vcpus(vm, true);
 	return FIRN_OK;
 }
@@ -390,6 +391,13 @@ static void restart(struct vm *vm)
 		log_error("VM %s cannot start again: %s", vm->config->name, error.text);
 }
 
+/* A start forgets the reason, but not that there was a crash. */
+static void count_crash(struct vm *vm)
+{
+	vm->crashes++;
+	snprintf(vm->last_crash, sizeof(vm->last_crash), "%s", vm->reason);
+}
+
 static void complete_transition(struct work *work)
 {
 	struct vm *vm = container_of(work, struct vm, transition_work);
@@ -407,6 +415,8 @@ static void complete_transition(struct work *work)
 	BUG_ON(t == VM_NO_TRANSITION);
 	vdevs_pause(vm);
 	vm->state = after[t].state;
+	if (t == VM_CRASH)
+		count_crash(vm);
 	log_info("VM %s %s: %s", vm->config->name, after[t].done, vm->reason);
 	if (t == VM_RESET)
 		restart(vm);

@@ -41,6 +41,8 @@ struct vm {
 	u32 transition;			 /* enum vm_transition, atomic */
 	u32 active_vcpus;		 /* atomic: vCPUs that have not stopped yet */
 	char reason[128];		 /* of the last transition */
+	unsigned starts, crashes;	 /* since Firn started */
+	char last_crash[128];		 /* why; "" = it never did */
 	struct spinlock transition_lock; /* of transition and reason while it runs */
 	bool dedicated;			 /* its vCPUs have their CPUs for themselves, for ever */
 	bool reported;			 /* the guest wrote an exit status */

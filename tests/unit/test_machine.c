@@ -209,6 +209,35 @@ static void test_a_crash_is_a_failure(void **state)
 	assert_int_equal(vm_by_id(0)->state, VM_CRASHED);
 }
 
+/* Whatever becomes of the VM afterwards, and the end says which one it was and why. */
+static void test_a_crash_is_not_forgotten(void **state)
+{
+	struct vm *vm;
+
+	(void)state;
+	start_vms(2, true);
+	vm = vm_by_id(0);
+	for (unsigned i = 1; i <= 2; i++) {
+		vm_crash(vm, "rule %u", i);
+		settle();
+		assert_int_equal(vm->crashes, i);
+		assert_int_equal(vm->starts, i);
+		vm_reset(vm);
+		settle();
+		assert_int_equal(vm->state, VM_RUNNING);
+		assert_int_equal(machine_exit_status(), 1);
+	}
+	vm_request_stop(vm, "done");
+	settle();
+	said_clear();
+	assert_true(machine_ends(vm_request_stop(vm_by_id(1), "done"); settle()));
+	assert_int_equal(status_at_end, 1);
+	assert_said("error: VM a crashed 2 times, at last: rule 2\n");
+	assert_null(strstr(said, "VM b crashed"));
+	assert_int_equal(vm->starts, 3);
+	assert_int_equal(vm_by_id(1)->starts, 1);
+}
+
 static void test_a_restart_that_fails_is_a_failure(void **state)
 {
 	(void)state;
@@ -348,6 +377,7 @@ int main(void)
 		TEST(test_a_paused_or_reset_vm_is_not_idle),
 		TEST(test_exit_status),
 		TEST(test_a_crash_is_a_failure),
+		TEST(test_a_crash_is_not_forgotten),
 		TEST(test_a_restart_that_fails_is_a_failure),
 		TEST(test_power_off),
 		TEST(test_reboot),

@@ -49,7 +49,8 @@ static void test_argument_counts(void **state)
 	assert_prints("console", "console: missing argument\nusage: console VM\n");
 	assert_prints("console a b", "console: too many arguments\nusage: console VM\n");
 	assert_prints("regs shell", "regs: missing argument\nusage: regs VM VCPU|all [REGISTER]\n");
-	assert_prints("regs a b c d", "regs: too many arguments\nusage: regs VM VCPU|all [REGISTER]\n");
+	assert_prints("regs a b c d", "regs: too many arguments\nusage: regs VM VCPU|all "
+				      "[REGISTER]\n");
 	assert_prints("version 1 2 3 4 5 6 7 8 9 10", "version: too many arguments\nusage: "
 						      "version\n");
 	assert_prints("log --json", "log has no --json\nusage: log [LEVEL]\n");
@@ -93,10 +94,16 @@ static void test_help_of_nothing(void **state)
 static void test_vms(void **state)
 {
 	(void)state;
+	vm[0].starts = 3;
 	vm[1].state = VM_CRASHED;
-	assert_prints("vms", "NAME             STATE    VCPUS      MEMORY  CPUS  REASON\n"
-			     "shell            running      2     256 MiB  1,0\n"
-			     "tests            crashed      1      64 MiB  0  debug \"exit\"\n");
+	vm[1].starts = 1;
+	vm[1].crashes = 1;
+	assert_prints("vms", "NAME             STATE    VCPUS      MEMORY CRASHES RESTARTS  CPUS  "
+			     "REASON\n"
+			     "shell            running      2     256 MiB       0        2  1,0\n"
+			     "tests            crashed      1      64 MiB       1        0  0  "
+			     "debug "
+			     "\"exit\"\n");
 	nr_vms = 0;
 	assert_prints("vms", "There are no VMs.\n");
 }
@@ -636,7 +643,8 @@ static void test_json_output(void **state)
 		nr_vms = NR_VMS;
 	}
 	assert_has(cmd("vms --json"), "{\"name\":\"shell\",\"state\":\"running\",\"vcpus\":2,"
-				      "\"memory\":268435456,\"cpus\":[1,0],\"reason\":\"\"}");
+				      "\"memory\":268435456,\"crashes\":0,\"restarts\":0,\"cpus\":["
+				      "1,0],\"reason\":\"\"}");
 	assert_has(cmd("--json vms"), "unknown command");
 	assert_has(cmd("exits tests --json"), "{\"vm\":\"tests\",\"total\":0,\"exits\":[]}");
 	assert_true(is_json(cmd("exits --json shell")));
