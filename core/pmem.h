@@ -15,6 +15,7 @@ enum pmem_use {
 	PMEM_GUEST,
 	PMEM_CPU,
 	PMEM_VMX,
+	PMEM_DISK, /* what guests wrote to their disks */
 	PMEM_USES
 };
 

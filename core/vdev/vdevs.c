@@ -7,6 +7,7 @@
 #include "core/console.h"
 #include "core/guest_layout.h"
 #include "core/vdev/acpi_tables.h"
+#include "core/vdev/virtio_blk.h"
 #include "core/vdev/virtio_rng.h"
 #include "core/vm.h"
 
@@ -109,6 +110,7 @@ static void init_devices(struct vm *vm)
 /* Each makes what the configuration asks for, in slots of its own. */
 static enum firn_err (*const virtio_makers[])(struct vm *vm) = {
 	virtio_rng_create,
+	virtio_blk_create,
 };
 
 static void destroy_virtio(struct vm *vm)

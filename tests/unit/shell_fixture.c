@@ -69,7 +69,8 @@ enum machine_end ended;
 const char *const vm_state_name[VM_STATES] = { "stopped", "running", "paused", "crashed" };
 const char *const vcpu_state_name[VCPU_STATES] = { "waiting for SIPI", "running", "halted",
 						   "stopped" };
-const char *const pmem_use_name[PMEM_USES] = { "heap", "page tables", "guests", "CPUs", "VMX" };
+const char *const pmem_use_name[PMEM_USES] = { "heap", "page tables", "guests",
+					       "CPUs", "VMX",	      "disks" };
 
 unsigned vm_count(void)
 {

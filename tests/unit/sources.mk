@@ -136,7 +136,7 @@ test_uart16550_SRC := $(FAKE_VCPU_SRC) core/vdev/uart16550.c
 test_uart16550_CFLAGS := $(X86_TEST_CFLAGS)
 test_vdevs_SRC := $(LAPIC_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC) $(filter-out \
 	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c \
-	core/work.c core/entropy.c core/chacha20.c arch/x86/msi.c
+	core/work.c core/entropy.c core/chacha20.c core/files.c core/pmem.c arch/x86/msi.c
 test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
 
 # VMs and CPUs as a whole: vm_fixture.c includes core/vm.c and core/sched.c.
