@@ -7,6 +7,8 @@
 #define VECTOR_HIGH	 0x91
 #define VECTOR_TIMER	 0x61
 #define TIMER_TICKS	 30000
+#define NEAR_TICKS	 3000 /* more than an exit takes */
+#define NEAR_STEP	 5
 #define PERIODS		 8
 #define DRIFT		 1000 /* instructions */
 #define ESR_SEND_ILLEGAL BIT(5)
@@ -157,6 +159,21 @@ static void check_tsc_deadline(void)
 	wrmsr(MSR_IA32_TSC_DEADLINE, 0);
 	spin_ticks(2 * TIMER_TICKS + late_ticks());
 	check_eq("TSC deadline 0 disarms", irq_log.count, 2);
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
+}
+
+/* Deadlines that come before, while and after the hypervisor sets its own timer for them. */
+static void check_near_deadlines(void)
+{
+	unsigned lost = 0;
+
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
+	for (u64 distance = 0; distance < NEAR_TICKS && !lost; distance += NEAR_STEP) {
+		irq_log_start(vectors);
+		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + distance);
+		lost = !wait_count(&irq_log.count, 1, NEAR_TICKS + late_ticks());
+	}
+	check("TSC deadline: none of the near ones is lost", !lost, "no interrupt");
 	apic_write(APIC_LVT_TIMER, LVT_MASKED);
 }
 
@@ -318,6 +335,7 @@ GUEST_TEST(apic)
 	check_periodic();
 	check_masked();
 	check_tsc_deadline();
+	check_near_deadlines();
 	check_self_ipi();
 	check_tpr();
 	check_nesting();
