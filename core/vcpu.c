@@ -102,12 +102,12 @@ static void stop(struct vcpu *vcpu)
 }
 
 /*
- * INIT clears an earlier SIPI (it assigns the set of pending events), so a SIPI that is seen
- * together with INIT came after it (SDM 3A 8.4.4.1).
+ * INIT clears an earlier SIPI, so a SIPI that is seen together with INIT came after it
+ * (SDM 3A 8.4.4.1).
  */
 void vcpu_service(struct vcpu *vcpu)
 {
-	u32 events = take_events(vcpu, VCPU_EVENT_INIT | VCPU_EVENT_SIPI);
+	u32 events = take_events(vcpu, VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_SIPI_VECTOR);
 
 	if (events & VCPU_EVENT_INIT) {
 		take_events(vcpu, VCPU_EVENT_UNHALT);
@@ -115,7 +115,7 @@ void vcpu_service(struct vcpu *vcpu)
 		vcpu->state = VCPU_WAIT_SIPI;
 	}
 	if ((events & VCPU_EVENT_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
-		arch_vcpu_sipi(vcpu, __atomic_load_n(&vcpu->sipi_vector, __ATOMIC_ACQUIRE));
+		arch_vcpu_sipi(vcpu, (u8)(events >> VCPU_SIPI_VECTOR_SHIFT));
 		vcpu->state = VCPU_RUNNABLE;
 	}
 	if (take_events(vcpu, VCPU_EVENT_STOP))

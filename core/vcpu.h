@@ -21,9 +21,12 @@ extern const char *const vcpu_state_name[VCPU_STATES];
 /* Asynchronous events, owned by atomics: reading or writing registers can't lose them. */
 #define VCPU_EVENT_NMI	  BIT(0)
 #define VCPU_EVENT_INIT	  BIT(1)
-#define VCPU_EVENT_SIPI	  BIT(2) /* vector in sipi_vector, stored before the bit is set */
+#define VCPU_EVENT_SIPI	  BIT(2) /* with its vector in VCPU_SIPI_VECTOR */
 #define VCPU_EVENT_STOP	  BIT(3) /* leave the guest: pause, reset, stop of the VM */
 #define VCPU_EVENT_UNHALT BIT(4) /* the next HLT, or this one, ends at once; vcpu_unhalt() */
+/* In the same word, so that SIPI and vector are posted, taken and dropped as one. */
+#define VCPU_SIPI_VECTOR       0xff000000u
+#define VCPU_SIPI_VECTOR_SHIFT 24
 /* Those that vcpu_service() handles outside of the guest. */
 #define VCPU_EVENTS_STOPPING (VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_EVENT_STOP)
 
@@ -34,7 +37,6 @@ struct vcpu {
 	u32 state;		  /* enum vcpu_state; written by its CPU only */
 	u32 resume_state;	  /* state to go on with after a pause */
 	u32 events;		  /* VCPU_EVENT_*, atomic */
-	u8 sipi_vector;		  /* atomic */
 	bool from_start;	  /* the next start resets registers first */
 	bool queued;		  /* on its CPU's run queue */
 	struct vcpu *next;	  /* run queue */
@@ -47,8 +49,12 @@ struct vcpu {
 	struct arch_vcpu arch;
 };
 
-/* Sets event bits and makes the vCPU notice: wakes it from HLT or kicks its CPU. Any CPU. */
+/* Sets event bits (but not SIPI) and makes the vCPU notice: wakes it from HLT or kicks its CPU. Any CPU. */
 void vcpu_post_event(struct vcpu *vcpu, u32 events);
+/* The INIT signal: a SIPI that came before it is void. Any CPU. */
+void vcpu_post_init(struct vcpu *vcpu);
+/* A SIPI: void while another one is pending, and when the vCPU does not wait for one. Any CPU. */
+void vcpu_post_sipi(struct vcpu *vcpu, u8 vector);
 /* Something it may wait for happened (interrupt posted): wake or kick. Any CPU. */
 void vcpu_notify(struct vcpu *vcpu);
 

@@ -68,24 +68,6 @@ static bool matches(const struct lapic *lapic, const struct message *msg)
 	return msg->logical ? matches_logical(lapic, msg->dest) : lapic_id(lapic) == msg->dest;
 }
 
-/* An INIT makes a SIPI that came before it void, and only a SIPI that comes later starts the vCPU. */
-void lapic_raise_init(struct lapic *lapic)
-{
-	__atomic_fetch_and(&lapic->vcpu->events, ~(u32)VCPU_EVENT_SIPI, __ATOMIC_SEQ_CST);
-	vcpu_post_event(lapic->vcpu, VCPU_EVENT_INIT);
-}
-
-/* A second SIPI while one is pending is ignored: the first one's vector counts. */
-static void raise_sipi(struct lapic *lapic, u8 vector)
-{
-	struct vcpu *vcpu = lapic->vcpu;
-
-	if (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_SIPI)
-		return;
-	__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELEASE);
-	vcpu_post_event(vcpu, VCPU_EVENT_SIPI);
-}
-
 static bool accept(struct lapic *lapic, const struct message *msg)
 {
 	switch (msg->mode) {
@@ -100,10 +82,10 @@ static bool accept(struct lapic *lapic, const struct message *msg)
 		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);
 		return true;
 	case DELIVERY_INIT:
-		lapic_raise_init(lapic);
+		vcpu_post_init(lapic->vcpu);
 		return true;
 	case DELIVERY_SIPI:
-		raise_sipi(lapic, msg->vector);
+		vcpu_post_sipi(lapic->vcpu, msg->vector);
 		return true;
 	default: /* SMI: no SMM. ExtINT: no 8259. */
 		return false;

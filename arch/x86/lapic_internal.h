@@ -66,7 +66,6 @@ void lapic_drop_posted(struct lapic *lapic);
 
 /* lapic_bus.c */
 void lapic_send_ipi(struct lapic *lapic); /* what ICR says */
-void lapic_raise_init(struct lapic *lapic);
 
 /* lapic_timer.c; all on the owner CPU */
 void lapic_timer_init(struct lapic *lapic);

@@ -226,7 +226,7 @@ void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset)
 		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);
 		break;
 	case DELIVERY_INIT:
-		lapic_raise_init(lapic);
+		vcpu_post_init(lapic->vcpu);
 		break;
 	default: /* SMI: no SMM. ExtINT: no 8259 that would answer the acknowledge cycle. */
 		break;

@@ -12,7 +12,7 @@ test_dhcp_reply_SRC := boot/efi/dhcp_reply.c
 test_div128_SRC := arch/x86/div128.c
 # A VM with the whole CPU policy: tests/unit/guest_cpu.h.
 GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c \
-	arch/x86/cpuid_build.c arch/x86/cpuid_image.c arch/x86/cpuid_policy.c arch/x86/guest_msr.c \
+	core/vcpu_signals.c arch/x86/cpuid_build.c arch/x86/cpuid_image.c arch/x86/cpuid_policy.c arch/x86/guest_msr.c \
 	arch/x86/guest_msr_rules.c arch/x86/guest_xstate.c arch/x86/ioapic.c arch/x86/lapic.c \
 	arch/x86/lapic_bus.c arch/x86/lapic_irr.c arch/x86/lapic_timer.c arch/x86/pvclock.c \
 	core/epoch.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
@@ -107,7 +107,7 @@ test_vmx_lifecycle_CFLAGS := -Itests/unit/fake_vmx
 
 # Guest platform: fake_vcpu.c stands for VMX below it and the VM above it.
 X86_TEST_CFLAGS := -iquote arch/x86
-FAKE_VCPU_SRC := tests/unit/fake_vcpu.c arch/fake/fake.c
+FAKE_VCPU_SRC := tests/unit/fake_vcpu.c core/vcpu_signals.c arch/fake/fake.c
 GUEST_MEMORY_SRC := core/guest_memory.c core/memslot.c core/err.c
 LAPIC_SRC := $(FAKE_VCPU_SRC) arch/x86/lapic.c arch/x86/lapic_bus.c arch/x86/lapic_irr.c \
 	arch/x86/lapic_timer.c arch/x86/ioapic.c core/timer.c
@@ -141,8 +141,8 @@ test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
 
 # VMs and CPUs as a whole: vm_fixture.c includes core/vm.c and core/sched.c.
 VM_TEST_SRC := tests/unit/vm_fixture.c core/epoch.c core/err.c core/files.c core/guest_memory.c \
-	core/iobus.c core/log.c core/memslot.c core/pmem.c core/timer.c core/vcpu.c core/work.c \
-	arch/fake/fake.c
+	core/iobus.c core/log.c core/memslot.c core/pmem.c core/timer.c core/vcpu.c core/vcpu_signals.c \
+	core/work.c 	arch/fake/fake.c
 VM_TEST_LIBS := -Wl,--wrap=calloc
 test_machine_LIBS := $(VM_TEST_LIBS)
 test_machine_SRC := $(VM_TEST_SRC)

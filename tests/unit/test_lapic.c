@@ -480,8 +480,7 @@ static void test_init_and_sipi(void **state)
 	/* SIPI: first vector counts */
 	send(0, 1, DELIVERY_SIPI << 8 | 0x4000 | 0x9a);
 	send(0, 1, DELIVERY_SIPI << 8 | 0x4000 | 0x9b);
-	assert_int_equal(ap->events, VCPU_EVENT_SIPI);
-	assert_int_equal(ap->sipi_vector, 0x9a);
+	assert_int_equal(ap->events, VCPU_EVENT_SIPI | 0x9au << VCPU_SIPI_VECTOR_SHIFT);
 	/* INIT drops an older SIPI but nothing else */
 	ap->events |= VCPU_EVENT_NMI | VCPU_EVENT_STOP;
 	send(0, 1, DELIVERY_INIT << 8 | 0x8000 | 0x4000);
@@ -495,8 +494,8 @@ static void test_init_and_sipi(void **state)
 	/* INIT, then SIPI: both */
 	send(0, 1, DELIVERY_INIT << 8 | 0x4000);
 	send(0, 1, DELIVERY_SIPI << 8 | 0x4000 | 0x10);
-	assert_int_equal(ap->events, VCPU_EVENT_INIT | VCPU_EVENT_SIPI);
-	assert_int_equal(ap->sipi_vector, 0x10);
+	assert_int_equal(ap->events,
+			 VCPU_EVENT_INIT | VCPU_EVENT_SIPI | 0x10u << VCPU_SIPI_VECTOR_SHIFT);
 }
 
 static void test_lowest_priority(void **state)

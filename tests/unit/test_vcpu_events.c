@@ -37,7 +37,7 @@ static void begin_alive(guest_step then)
 {
 	begin();
 	guest->then = then;
-	guest_send_sipi(ap, 0x01);
+	vcpu_post_sipi(ap, 0x01);
 	cpu_pass(ap->cpu);
 	assert_int_equal(guest->sipis, 1);
 	guest->sipis = guest->vector = 0;
@@ -51,7 +51,7 @@ static void test_sipi_starts_a_waiting_vcpu(void **state)
 {
 	(void)state;
 	begin();
-	guest_send_sipi(ap, 0x9f);
+	vcpu_post_sipi(ap, 0x9f);
 	assert_int_equal(guest->sipis, 0); /* nothing happens on another CPU */
 	settle();
 	assert_int_equal(guest->sipis, 1);
@@ -64,11 +64,11 @@ static void test_sipi_before_init_is_dropped(void **state)
 {
 	(void)state;
 	begin_alive(guest_halt);
-	guest_send_sipi(ap, 0x20);
+	vcpu_post_sipi(ap, 0x20);
 	settle();
 	assert_int_equal(guest->sipis, 0);
 	assert_int_equal(ap->state, VCPU_HALTED);
-	guest_send_init(ap);
+	vcpu_post_init(ap);
 	settle();
 	assert_int_equal(ap->state, VCPU_WAIT_SIPI); /* it was not kept for later */
 	assert_int_equal(guest->sipis, 0);
@@ -78,8 +78,8 @@ static void test_init_after_sipi_drops_the_sipi(void **state)
 {
 	(void)state;
 	begin();
-	guest_send_sipi(ap, 0x20);
-	guest_send_init(ap);
+	vcpu_post_sipi(ap, 0x20);
+	vcpu_post_init(ap);
 	settle();
 	assert_int_equal(guest->inits, 1);
 	assert_int_equal(guest->sipis, 0);
@@ -90,14 +90,40 @@ static void test_second_sipi_is_ignored(void **state)
 {
 	(void)state;
 	begin();
-	guest_send_init(ap);
-	guest_send_sipi(ap, 0x20);
-	guest_send_sipi(ap, 0x30);
+	vcpu_post_init(ap);
+	vcpu_post_sipi(ap, 0x20);
+	vcpu_post_sipi(ap, 0x30);
 	settle();
-	guest_send_sipi(ap, 0x40);
+	vcpu_post_sipi(ap, 0x40);
 	settle();
 	assert_int_equal(guest->sipis, 1);
 	assert_int_equal(guest->vector, 0x20);
+}
+
+static void send_second_sipi(const char *place)
+{
+	if (strcmp(place, "INIT") != 0)
+		return;
+	fake_set_cpu(0);
+	vcpu_post_sipi(ap, 0x30);
+	fake_set_cpu(1);
+}
+
+/* Its CPU has taken the first one, but not carried it out yet. */
+static void test_second_sipi_while_the_first_is_served(void **state)
+{
+	(void)state;
+	begin();
+	vcpu_post_init(ap);
+	vcpu_post_sipi(ap, 0x20);
+	at_place = send_second_sipi;
+	cpu_pass(1);
+	at_place = NULL;
+	settle();
+	assert_int_equal(guest->sipis, 1);
+	assert_int_equal(guest->vector, 0x20);
+	assert_int_equal(ap->state, VCPU_HALTED);
+	assert_int_equal(ap->events, 0);
 }
 
 static void test_init_of_a_halted_and_of_a_running_vcpu(void **state)
@@ -105,7 +131,7 @@ static void test_init_of_a_halted_and_of_a_running_vcpu(void **state)
 	(void)state;
 	for (unsigned spins = 0; spins < 2; spins++) {
 		begin_alive(spins ? guest_spin : guest_halt);
-		guest_send_init(ap);
+		vcpu_post_init(ap);
 		settle();
 		assert_int_equal(ap->state, VCPU_WAIT_SIPI);
 		guest->runs = 0;
@@ -114,7 +140,7 @@ static void test_init_of_a_halted_and_of_a_running_vcpu(void **state)
 		settle();
 		assert_int_equal(guest->runs, 0);
 		assert_int_equal(guest->nmis, 0);
-		guest_send_sipi(ap, 0x20);
+		vcpu_post_sipi(ap, 0x20);
 		settle();
 		assert_int_equal(guest->nmis, 1);
 		remove_vms();
@@ -123,7 +149,7 @@ static void test_init_of_a_halted_and_of_a_running_vcpu(void **state)
 
 static void guest_inits_itself(struct vcpu *vcpu)
 {
-	guest_send_init(vcpu);
+	vcpu_post_init(vcpu);
 	assert_int_equal(guest_of(vcpu)->inits, 0); /* the exit goes on undisturbed */
 	assert_int_equal(vcpu->state, VCPU_RUNNABLE);
 }
@@ -133,7 +159,7 @@ static void test_init_from_its_own_exit(void **state)
 	(void)state;
 	begin();
 	guest->step[0] = guest_inits_itself;
-	guest_send_sipi(ap, 0x20);
+	vcpu_post_sipi(ap, 0x20);
 	settle();
 	assert_int_equal(guest->inits, 1);
 	assert_int_equal(ap->state, VCPU_WAIT_SIPI);
@@ -223,11 +249,11 @@ static void real_op(struct model *m, enum op op)
 {
 	switch (op) {
 	case OP_INIT:
-		guest_send_init(ap);
+		vcpu_post_init(ap);
 		break;
 	case OP_SIPI_1:
 	case OP_SIPI_2:
-		guest_send_sipi(ap, op);
+		vcpu_post_sipi(ap, op);
 		break;
 	case OP_PAUSE:
 		assert_int_equal(vm_pause(vm), m->vm == VM_RUNNING ? FIRN_OK : ERR_STATE);
@@ -336,14 +362,14 @@ static void send_stop(void)
 }
 static void send_init(void)
 {
-	guest_send_init(ap);
+	vcpu_post_init(ap);
 }
 
 /* So many passes of the vCPU's CPU alone: nobody but the message wakes it. */
 static void run_with_messages(void)
 {
 	begin();
-	guest_send_sipi(ap, 1);
+	vcpu_post_sipi(ap, 1);
 	at_place = send_at;
 	for (unsigned i = 0; i < 12; i++)
 		cpu_pass(1);
@@ -487,8 +513,8 @@ static void test_messages_before_a_reset(void **state)
 	vm_pause(vm);
 	settle();
 	vcpu_post_event(ap, VCPU_EVENT_NMI);
-	guest_send_init(ap);
-	guest_send_sipi(ap, 0x77);
+	vcpu_post_init(ap);
+	vcpu_post_sipi(ap, 0x77);
 	vm_reset(vm);
 	settle();
 	assert_int_equal(vm->state, VM_RUNNING);
@@ -508,6 +534,7 @@ int main(void)
 		TEST(test_sipi_before_init_is_dropped),
 		TEST(test_init_after_sipi_drops_the_sipi),
 		TEST(test_second_sipi_is_ignored),
+		TEST(test_second_sipi_while_the_first_is_served),
 		TEST(test_init_of_a_halted_and_of_a_running_vcpu),
 		TEST(test_init_from_its_own_exit),
 		TEST(test_all_orders),

@@ -116,8 +116,8 @@ static unsigned disturb(void)
 {
 	unsigned sipis = __atomic_load_n(&guest->sipis, __ATOMIC_ACQUIRE);
 
-	guest_send_init(ap);
-	guest_send_sipi(ap, 1);
+	vcpu_post_init(ap);
+	vcpu_post_sipi(ap, 1);
 	wait_for(&guest->sipis, sipis + 1);
 	assert_int_equal(vm_pause(vm), FIRN_OK);
 	pass_until_state(VM_PAUSED);
@@ -139,7 +139,7 @@ static void one_source(void *(*post)(void *arg))
 
 	start_vm_ok(vm);
 	start_cpus(cpu);
-	guest_send_sipi(ap, 1);
+	vcpu_post_sipi(ap, 1);
 	wait_for(&guest->sipis, 1);
 	assert_int_equal(pthread_create(&poster, NULL, post, NULL), 0);
 	pass_until_posters_end(1);
@@ -169,7 +169,7 @@ static void test_nothing_is_lost(void **state)
 	(void)state;
 	start_vm_ok(vm);
 	start_cpus(cpu);
-	guest_send_sipi(ap, 1);
+	vcpu_post_sipi(ap, 1);
 	wait_for(&guest->sipis, 1);
 	assert_int_equal(pthread_create(&poster[0], NULL, post_irqs, NULL), 0);
 	assert_int_equal(pthread_create(&poster[1], NULL, post_nmis, NULL), 0);
@@ -223,7 +223,7 @@ static void test_two_vcpus_end_the_vm(void **state)
 	for (unsigned i = 0; i < TRANSITIONS; i++) {
 		in_exit = 0;
 		start_vm_ok(vm);
-		guest_send_sipi(ap, 1);
+		vcpu_post_sipi(ap, 1);
 		pass_until_state(VM_CRASHED);
 		assert_string_equal(vm->reason, "crash");
 		said_clear();

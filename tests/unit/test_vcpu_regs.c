@@ -272,20 +272,87 @@ static void test_events_survive_write_back(void **state)
 	lapic_write(&vcpu->arch.lapic, APIC_SVR, 0x1ff);
 	for (size_t i = 0; i < n; i++)
 		values[i] = get(ids[i]);
-	vcpu->sipi_vector = 0x9a;
-	vcpu_post_event(vcpu, VCPU_EVENT_INIT);
-	vcpu_post_event(vcpu, VCPU_EVENT_SIPI | VCPU_EVENT_NMI);
+	vcpu_post_init(vcpu);
+	vcpu_post_sipi(vcpu, 0x9a);
+	vcpu_post_event(vcpu, VCPU_EVENT_NMI);
 	lapic_post(&vcpu->arch.lapic, 0x80, false);
 	for (size_t i = 0; i < n; i++) {
 		enum firn_err err = vcpu_reg_set(vcpu, ids[i], values[i]);
 
 		assert_true(err == FIRN_OK || err == ERR_READONLY);
 	}
-	assert_int_equal(vcpu->events, VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_EVENT_NMI);
-	assert_int_equal(vcpu->sipi_vector, 0x9a);
+	assert_int_equal(vcpu->events, VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_EVENT_NMI |
+					       0x9au << VCPU_SIPI_VECTOR_SHIFT);
 	assert_int_equal(get(by_name("lapic.irr4")), 1);
 	assert_true(lapic_sync_pir(&vcpu->arch.lapic));
 	assert_int_equal(lapic_highest_irr(&vcpu->arch.lapic), 0x80);
+}
+
+/*
+ * All orders of reading all registers, writing back what was read, and signals from another vCPU:
+ * what is pending in the end depends on the signals alone (SDM 3A 8.4.4.1).
+ */
+enum step {
+	STEP_SNAPSHOT,
+	STEP_WRITE_BACK,
+	STEP_INIT,
+	STEP_SIPI,
+	STEP_SECOND_SIPI,
+	STEPS
+};
+#define ORDERS 3125 /* STEPS to the power of STEPS: with omissions and repetitions, too */
+
+static u64 saved[MAX_IDS];
+
+static void take_step(enum step step, size_t n)
+{
+	struct lapic *sender = &fake->vcpu[1]->vcpu.arch.lapic;
+
+	switch (step) {
+	case STEP_SNAPSHOT:
+		for (size_t i = 0; i < n; i++)
+			saved[i] = get(ids[i]);
+		break;
+	case STEP_WRITE_BACK:
+		for (size_t i = 0; i < n; i++)
+			(void)vcpu_reg_set(vcpu, ids[i], saved[i]);
+		break;
+	default:
+		assert_int_equal(lapic_deliver(&fake->vm, sender, 0, false,
+					       step == STEP_INIT ? DELIVERY_INIT : DELIVERY_SIPI,
+					       step, false, true),
+				 1);
+	}
+}
+
+static u32 model_step(u32 pending, enum step step)
+{
+	if (step == STEP_INIT)
+		return VCPU_EVENT_INIT;
+	if ((step == STEP_SIPI || step == STEP_SECOND_SIPI) && !(pending & VCPU_EVENT_SIPI))
+		return pending | VCPU_EVENT_SIPI | (u32)step << VCPU_SIPI_VECTOR_SHIFT;
+	return pending;
+}
+
+static void test_signals_and_write_back_in_all_orders(void **state)
+{
+	size_t n = list();
+
+	(void)state;
+	for (unsigned order = 0; order < ORDERS; order++) {
+		u32 pending = 0;
+
+		take_step(STEP_SNAPSHOT, n);
+		for (unsigned i = 0, rest = order; i < STEPS; i++, rest /= STEPS) {
+			take_step(rest % STEPS, n);
+			pending = model_step(pending, rest % STEPS);
+			if (vcpu->events != pending)
+				fail_msg("order %u (first step in the lowest base-%u digit), step "
+					 "%u: pending 0x%x, not 0x%x",
+					 order, STEPS, i, vcpu->events, pending);
+		}
+		vcpu->events = 0;
+	}
 }
 
 /* A vCPU in 64-bit mode, register by register, in list order, into a vCPU after reset. */
@@ -519,6 +586,7 @@ int main(void)
 		TEST(test_nothing_unlisted),
 		TEST(test_reads_have_no_side_effects),
 		TEST(test_events_survive_write_back),
+		TEST(test_signals_and_write_back_in_all_orders),
 		TEST(test_restore_long_mode),
 		TEST(test_values),
 		TEST(test_segments),

@@ -349,8 +349,8 @@ static void test_states_of_vcpus_over_a_pause(void **state)
 	guest_of(vm->vcpu[1])->then = guest_spin;
 	start_vm_ok(vm);
 	settle();
-	guest_send_sipi(vm->vcpu[1], 0x12);
-	guest_send_sipi(vm->vcpu[2], 0x34);
+	vcpu_post_sipi(vm->vcpu[1], 0x12);
+	vcpu_post_sipi(vm->vcpu[2], 0x34);
 	for (unsigned round = 0; round < 2; round++) {
 		settle();
 		assert_int_equal(vm->vcpu[0]->state, VCPU_HALTED);
@@ -410,7 +410,7 @@ static struct vm *running_vm(void)
 	start_vm_ok(vm);
 	settle();
 	for (unsigned i = 1; i < 4; i++)
-		guest_send_sipi(vm->vcpu[i], 1);
+		vcpu_post_sipi(vm->vcpu[i], 1);
 	settle();
 	nr_done = 0;
 	return vm;
@@ -672,8 +672,8 @@ static void test_exit_status_is_kept(void **state)
 static void guest_wakes_others(struct vcpu *vcpu)
 {
 	for (unsigned i = 1; i < vcpu->vm->nr_vcpus; i++) {
-		guest_send_init(vcpu->vm->vcpu[i]);
-		guest_send_sipi(vcpu->vm->vcpu[i], (u8)(0x10 + i));
+		vcpu_post_init(vcpu->vm->vcpu[i]);
+		vcpu_post_sipi(vcpu->vm->vcpu[i], (u8)(0x10 + i));
 	}
 }
 

@@ -75,20 +75,6 @@ void guest_irq(struct vcpu *vcpu)
 	vcpu_notify(vcpu);
 }
 
-void guest_send_init(struct vcpu *vcpu)
-{
-	__atomic_fetch_and(&vcpu->events, ~(u32)VCPU_EVENT_SIPI, __ATOMIC_SEQ_CST);
-	vcpu_post_event(vcpu, VCPU_EVENT_INIT);
-}
-
-void guest_send_sipi(struct vcpu *vcpu, u8 vector)
-{
-	if (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_SIPI)
-		return;
-	__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELEASE);
-	vcpu_post_event(vcpu, VCPU_EVENT_SIPI);
-}
-
 void guest_halt(struct vcpu *vcpu)
 {
 	place("before halt");
@@ -286,6 +272,7 @@ void arch_vcpu_init(struct vcpu *vcpu)
 {
 	check_owner(vcpu);
 	assert_true(guest_of(vcpu)->resets > 0);
+	place("INIT");
 	guest_of(vcpu)->inits++;
 	guest_of(vcpu)->next = 0;
 	guest_of(vcpu)->on_cpu = true;

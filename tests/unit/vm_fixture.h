@@ -43,9 +43,6 @@ extern struct guest guests[FIXTURE_VMS][FIXTURE_VCPUS];
 struct guest *guest_of(const struct vcpu *vcpu);
 /* As a device does: pending first, then vcpu_notify(). Any CPU. */
 void guest_irq(struct vcpu *vcpu);
-/* As a local APIC does it (SDM 3A 8.4.4.1): INIT voids an earlier SIPI, the first SIPI counts. */
-void guest_send_init(struct vcpu *vcpu);
-void guest_send_sipi(struct vcpu *vcpu, u8 vector);
 
 extern struct vm_config configs[FIXTURE_VMS];
 
