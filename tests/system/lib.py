@@ -29,8 +29,6 @@ PATIENCE = 240
 LAST_RESORT = 840
 SHOWN_LINES = 40
 PR_SET_PDEATHSIG = 1
-# Tests that type at Linux in Bochs: about one run in ten stops answering, SUPPORT.md.
-LINUX_HANG = "Linux in Bochs may hang while one types"
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 _results = {"PASS": 0, "FAIL": 0, "SKIP": 0}
@@ -56,21 +54,7 @@ def skip(name, reason):
     print(f"SKIP {name}: {reason}", flush=True)
 
 
-def run_test(test, name, known_hang):
-    """With a known hang (SUPPORT.md) a machine that stops answering is reported and tried once more."""
-    try:
-        return test()
-    except Failure as e:
-        if not known_hang:
-            return check(name, False, e)
-        skip(f"{name} at the first try", f"known problem, {known_hang}: " + " ".join(str(e).split())[:200])
-    try:
-        return test()
-    except Failure as e:
-        return check(name, False, e)
-
-
-def main(*tests, known_hang=None):
+def main(*tests):
     """Runs each test in a directory of its own. A failed one does not stop the others."""
     only = sys.argv[1:]
     for test in tests:
@@ -80,7 +64,9 @@ def main(*tests, known_hang=None):
         with tempfile.TemporaryDirectory(prefix="firn-system-") as tmp:
             os.chdir(tmp)
             try:
-                run_test(test, name, known_hang)
+                test()
+            except Failure as e:
+                check(name, False, e)
             finally:
                 os.chdir(ROOT)
     sys.exit(1 if _results["FAIL"] or not _results["PASS"] else 0)
