@@ -32,6 +32,9 @@ s64 clock_wall_seconds(void); /* since 1970-01-01 UTC; 0 = unknown */
 /* The next time at which this CPU must be woken from idle (TSC); ~0ull = no need. */
 void arch_set_wakeup(u64 tsc_deadline);
 
+/* In a loop that waits: takes interrupts that have come, lets the CPU breathe. Interrupts off. */
+void arch_relax(void);
+
 /* Sleeps until an interrupt or a kick, atomically against one just before. Interrupts off around it. */
 void arch_idle(void);
 

@@ -139,6 +139,7 @@ static void begin_vm(struct parser *p, struct text name)
 		.line = p->line,
 		.memory_line = p->line,
 		.cpus = 1,
+		.weight = CONFIG_WEIGHT_DEFAULT,
 		.memory = VM_MEMORY_DEFAULT,
 		.autostart = true,
 		.rng = true,

@@ -6,6 +6,7 @@
 #ifndef FIRN_CORE_CONFIG_H
 #define FIRN_CORE_CONFIG_H
 
+#include "core/cpu_set.h"
 #include "core/err.h"
 #include "core/log.h"
 
@@ -17,7 +18,11 @@
 #define CONFIG_TEXT_MAX	   2048 /* command line with its NUL (Linux's own limit) */
 #define CONFIG_MAX_VCPUS   64
 #define CONFIG_MAX_ERRORS  16
-#define CONFIG_KEYS_TEXT   384 /* the names of a section's keys, as messages list them */
+
+#define CONFIG_WEIGHT_DEFAULT 100
+#define CONFIG_WEIGHT_MAX     10000
+#define CONFIG_CAP_MAX	      (100 * CONFIG_MAX_VCPUS)
+#define CONFIG_KEYS_TEXT      384 /* the names of a section's keys, as messages list them */
 
 enum config_console {
 	CONSOLE_SERIAL0 = 1,
@@ -54,6 +59,10 @@ struct vm_config {
 	struct config_disk disk[CONFIG_MAX_DISKS]; /* virtio-blk */
 	unsigned nr_disks;
 	char cmdline[CONFIG_TEXT_MAX];
+	unsigned weight;		/* of each vCPU, 1..CONFIG_WEIGHT_MAX */
+	unsigned cap;			/* percent of one CPU for all vCPUs together, 0 = none */
+	struct cpu_set pin;		/* CPUs that it may use, empty = all */
+	unsigned pin_line;		/* in firn.conf, for messages */
 	bool autostart;			/* default yes */
 	bool rng;			/* virtio-rng; default yes */
 	bool test_devices;		/* debug exit 0xf4, debug console 0xe9; default no */

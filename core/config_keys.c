@@ -141,14 +141,68 @@ static void set_when_idle(const struct setting *s)
 		s->p->cfg->shutdown_when_idle = shutdown;
 }
 
+static void set_number(const struct setting *s, u64 max, unsigned *number)
+{
+	u64 value;
+
+	if (text_to_u64(s->value, &value) && value >= 1 && value <= max)
+		*number = (unsigned)value;
+	else
+		bad_value(s, s->value, &(struct suggestion){ 0 });
+}
+
 static void set_cpus(const struct setting *s)
 {
-	u64 cpus;
+	set_number(s, CONFIG_MAX_VCPUS, &s->p->vm->cpus);
+}
 
-	if (!text_to_u64(s->value, &cpus) || cpus < 1 || cpus > CONFIG_MAX_VCPUS)
-		bad_value(s, s->value, &(struct suggestion){ 0 });
-	else
-		s->p->vm->cpus = cpus;
+static void set_weight(const struct setting *s)
+{
+	set_number(s, CONFIG_WEIGHT_MAX, &s->p->vm->weight);
+}
+
+static void set_cap(const struct setting *s)
+{
+	set_number(s, CONFIG_CAP_MAX, &s->p->vm->cap);
+}
+
+/* N or N-M */
+static bool parse_cpu_range(struct text range, u64 *first, u64 *last)
+{
+	struct text begin;
+
+	if (!text_split(&range, '-', &begin)) {
+		*last = 0;
+		return text_to_u64(text_trim(range), first) && (*last = *first) < CPU_SET_SIZE;
+	}
+	return text_to_u64(text_trim(begin), first) && text_to_u64(text_trim(range), last) &&
+	       *first <= *last && *last < CPU_SET_SIZE;
+}
+
+static void set_pin(const struct setting *s)
+{
+	struct text rest = s->value, range;
+	struct cpu_set set = { { 0 } };
+	u64 first, last;
+	bool more;
+
+	do {
+		more = text_split(&rest, ',', &range);
+		range = text_trim(more ? range : rest);
+		if (!parse_cpu_range(range, &first, &last)) {
+			bad_value(s, range, &(struct suggestion){ 0 });
+			return;
+		}
+		for (u64 cpu = first; cpu <= last; cpu++) {
+			if (cpu_set_has(&set, (unsigned)cpu)) {
+				parser_fail(s->p, "pin: CPU %u is named twice", (unsigned)cpu);
+				return;
+			}
+			cpu_set_add(&set, (unsigned)cpu);
+		}
+	} while (more);
+	s->p->vm->pin = set;
+	s->p->vm->pin_line = s->p->line;
 }
 
 static void set_memory(const struct setting *s)
@@ -278,6 +332,20 @@ const struct parser_key config_keys[] = {
 		   "Guest memory. K, M and G are powers of 1024." },
 	  .section = SECTION_VM,
 	  .set = set_memory },
+	{ .doc = { "vm", "weight", "a number from 1 to 10000", "100",
+		   "Share of each of its vCPUs of the time of a CPU, against those of other VMs." },
+	  .section = SECTION_VM,
+	  .set = set_weight },
+	{ .doc = { "vm", "cap", "a number from 1 to 6400", "none",
+		   "Percent of one CPU that all its vCPUs together may use at most." },
+	  .section = SECTION_VM,
+	  .set = set_cap },
+	{ .doc = { "vm", "pin", "numbers and ranges of CPUs from 0 to 255, as in 0,2,4-5", "all",
+		   "CPUs that its vCPUs run on. Enough of them that no other VM is pinned to are "
+		   "its "
+		   "own." },
+	  .section = SECTION_VM,
+	  .set = set_pin },
 	{ .doc = { "vm", "kernel", FILE_EXPECTED, NULL,
 		   "What the VM starts: Linux bzImage, PVH ELF or multiboot 1." },
 	  .section = SECTION_VM,
@@ -325,7 +393,8 @@ const unsigned config_nr_keys = ARRAY_SIZE(config_keys);
 
 _Static_assert(ARRAY_SIZE(config_keys) <= CONFIG_MAX_KEYS, "parser.seen has room for every key");
 _Static_assert(CONFIG_MAX_VCPUS == 64 && CONFIG_TEXT_MAX == 2048 && CONFIG_MAX_MODULES == 8 &&
-		       CONFIG_MAX_DISKS == 8,
+		       CONFIG_MAX_DISKS == 8 && CONFIG_WEIGHT_DEFAULT == 100 &&
+		       CONFIG_WEIGHT_MAX == 10000 && CONFIG_CAP_MAX == 6400 && CPU_SET_SIZE == 256,
 	       "limits that texts of keys name");
 _Static_assert(VM_MEMORY_DEFAULT == 256 * MiB && MEMORY_MIN == 16 * MiB, "sizes in those texts");
 _Static_assert(MEMORY_MAX == 4096 * GiB, "sizes in those texts");

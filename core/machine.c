@@ -4,6 +4,7 @@
 
 #include "core/console.h"
 #include "core/pmem.h"
+#include "core/sched.h"
 #include "core/vm.h"
 
 static const struct firn_config *config;
@@ -139,6 +140,7 @@ void machine_start_vms(const struct firn_config *cfg)
 {
 	config = cfg;
 	vm_transition_hook = vm_changed;
+	sched_plan(cfg);
 	for (unsigned i = 0; i < cfg->nr_vms; i++)
 		start_vm(&cfg->vm[i]);
 	for (unsigned i = 0; i < vm_count(); i++)

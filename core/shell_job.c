@@ -45,11 +45,6 @@ static void come_back(struct work *work)
 		shell_finish();
 }
 
-static unsigned owner(const struct vcpu *vcpu)
-{
-	return __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
-}
-
 static void go_to(struct shell_job *job, unsigned cpu)
 {
 	__atomic_store_n(&job->cpu, cpu, __ATOMIC_RELAXED);
@@ -59,7 +54,7 @@ static void go_to(struct shell_job *job, unsigned cpu)
 static void visit(struct work *work)
 {
 	struct shell_job *job = container_of(work, struct shell_job, work);
-	unsigned here = cpu_index(), wanted = job->vcpu ? owner(job->vcpu) : here;
+	unsigned here = cpu_index(), wanted = job->vcpu ? vcpu_cpu(job->vcpu) : here;
 	unsigned next = job->cpu + 1;
 
 	if (wanted != here) { /* the vCPU moved meanwhile */
@@ -103,7 +98,7 @@ enum shell_result shell_job_start(struct shell_job *job, unsigned first, unsigne
 
 enum shell_result shell_job_ask(struct shell_job *job, const struct vcpu *vcpu)
 {
-	unsigned cpu = owner(vcpu);
+	unsigned cpu = vcpu_cpu(vcpu);
 
 	return start(job, vcpu, cpu, cpu);
 }

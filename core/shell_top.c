@@ -81,7 +81,7 @@ static void print_vm(const struct vm *vm)
 		const struct vcpu *vcpu = vm->vcpu[i];
 
 		snprintf(id, sizeof(id), "%u", i);
-		snprintf(cpu, sizeof(cpu), "%u", vcpu->cpu);
+		snprintf(cpu, sizeof(cpu), "%u", vcpu_cpu(vcpu));
 		shell_print(TABLE_FORMAT, "", id, cpu, vcpu_state_name[vcpu->state]);
 		print_usage(usage_of_vcpu(top.look, vcpu));
 	}
@@ -136,7 +136,7 @@ static void json_vm(const struct vm *vm)
 		const struct vcpu *vcpu = vm->vcpu[i];
 
 		shell_print("%s\n {\"vcpu\":%u,\"cpu\":%u,\"state\":\"%s\",", i ? "," : "", i,
-			    vcpu->cpu, vcpu_state_name[vcpu->state]);
+			    vcpu_cpu(vcpu), vcpu_state_name[vcpu->state]);
 		json_usage(usage_of_vcpu(top.look, vcpu));
 		shell_print("}");
 	}

@@ -14,7 +14,7 @@
 static bool cpu_named_before(const struct vm *vm, unsigned index)
 {
 	for (unsigned i = 0; i < index; i++)
-		if (vm->vcpu[i]->cpu == vm->vcpu[index]->cpu)
+		if (vcpu_cpu(vm->vcpu[i]) == vcpu_cpu(vm->vcpu[index]))
 			return true;
 	return false;
 }
@@ -23,7 +23,7 @@ static void print_cpus(const struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		if (!cpu_named_before(vm, i))
-			shell_print("%s%u", i ? "," : "", vm->vcpu[i]->cpu);
+			shell_print("%s%u", i ? "," : "", vcpu_cpu(vm->vcpu[i]));
 }
 
 /* What made a VM leave its last state says nothing any more once it runs again. */

@@ -17,9 +17,22 @@ static u32 take_events(struct vcpu *vcpu, u32 mask)
 	return __atomic_fetch_and(&vcpu->events, ~mask, __ATOMIC_ACQ_REL) & mask;
 }
 
+/* It moved after the work was posted: the work goes after it. */
+static bool follows(const struct vcpu *vcpu, struct work *work)
+{
+	unsigned cpu = vcpu_cpu(vcpu);
+
+	if (cpu != cpu_index())
+		work_post(cpu, work);
+	return cpu != cpu_index();
+}
+
 /* On its CPU, not in the guest (work and timers run between entries only). */
 static void wake(struct vcpu *vcpu)
 {
+	/* Its arrival looks at everything. */
+	if (vcpu->sched.in_transit)
+		return;
 	if (vcpu->state != VCPU_STOPPED &&
 	    (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING))
 		vcpu_service(vcpu);
@@ -29,7 +42,28 @@ static void wake(struct vcpu *vcpu)
 
 static void wake_work(struct work *work)
 {
-	wake(container_of(work, struct vcpu, wake_work));
+	struct vcpu *vcpu = container_of(work, struct vcpu, wake_work);
+
+	if (!follows(vcpu, work))
+		wake(vcpu);
+}
+
+static void arrive_work(struct work *work)
+{
+	struct vcpu *vcpu = container_of(work, struct vcpu, sched.arrive_work);
+
+	vcpu->sched.in_transit = false;
+	sched_arrived(vcpu);
+	arch_vcpu_arrived(vcpu);
+	vcpu_service(vcpu);
+}
+
+static void yield_work(struct work *work)
+{
+	struct vcpu *vcpu = container_of(work, struct vcpu, sched.yield_work);
+
+	if (!follows(vcpu, work))
+		sched_favour(vcpu);
 }
 
 /*
@@ -67,13 +101,19 @@ void vcpu_setup(struct vcpu *vcpu, struct vm *vm, unsigned id, unsigned cpu)
 	vcpu->state = VCPU_STOPPED;
 	vcpu->wake_work.run = wake_work;
 	vcpu->start_work.run = start_work;
+	vcpu->sched.arrive_work.run = arrive_work;
+	vcpu->sched.yield_work.run = yield_work;
+	vcpu->sched.weight = vm->config->weight ? vm->config->weight : SCHED_WEIGHT_DEFAULT;
+	vcpu->sched.since = clock_tsc();
 }
 
 void vcpu_notify(struct vcpu *vcpu)
 {
-	if (vcpu->cpu != cpu_index())
-		work_post(vcpu->cpu, &vcpu->wake_work);
-	else if (vcpu->state == VCPU_HALTED && vcpu_can_wake(vcpu))
+	unsigned cpu = vcpu_cpu(vcpu);
+
+	if (cpu != cpu_index())
+		work_post(cpu, &vcpu->wake_work);
+	else if (!vcpu->sched.in_transit && vcpu->state == VCPU_HALTED && vcpu_can_wake(vcpu))
 		sched_enqueue(vcpu);
 }
 
@@ -81,7 +121,7 @@ void vcpu_post_event(struct vcpu *vcpu, u32 events)
 {
 	__atomic_or_fetch(&vcpu->events, events, __ATOMIC_RELEASE);
 	/* Also on its own CPU by work: a handler in the middle of an exit goes on undisturbed. */
-	work_post(vcpu->cpu, &vcpu->wake_work);
+	work_post(vcpu_cpu(vcpu), &vcpu->wake_work);
 }
 
 void vcpu_unhalt(struct vcpu *vcpu)
@@ -96,6 +136,7 @@ static void stop(struct vcpu *vcpu)
 
 	vcpu->resume_state = vcpu->state;
 	vcpu->state = VCPU_STOPPED;
+	sched_dequeue(vcpu);
 	arch_vcpu_unload(vcpu);
 	if (__atomic_sub_fetch(&vm->active_vcpus, 1, __ATOMIC_ACQ_REL) == 0)
 		work_post(0, &vm->transition_work);
@@ -113,6 +154,7 @@ void vcpu_service(struct vcpu *vcpu)
 		take_events(vcpu, VCPU_EVENT_UNHALT);
 		arch_vcpu_init(vcpu);
 		vcpu->state = VCPU_WAIT_SIPI;
+		sched_dequeue(vcpu);
 	}
 	if ((events & VCPU_EVENT_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
 		arch_vcpu_sipi(vcpu, (u8)(events >> VCPU_SIPI_VECTOR_SHIFT));

@@ -30,24 +30,55 @@ extern const char *const vcpu_state_name[VCPU_STATES];
 /* Those that vcpu_service() handles outside of the guest. */
 #define VCPU_EVENTS_STOPPING (VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_EVENT_STOP)
 
+/* The scheduler's part of a vCPU (core/sched*.c). Touched by its CPU only. */
+struct vcpu_sched {
+	u32 weight;		 /* 1..SCHED_WEIGHT_MAX */
+	u8 phase;		 /* enum sched_phase */
+	bool in_transit;	 /* it moves: belongs to its new CPU, which has not begun with it */
+	bool throttled;		 /* waits for the next period of its VM's cap */
+	u64 since;		 /* TSC when the phase began */
+	u64 vtime;		 /* in the queue and while it runs */
+	s64 lead;		 /* else: how far it was ahead of the others when it left, */
+	u64 left_at;		 /* and where those were */
+	u64 arrived_at;		 /* TSC of its last move */
+	u64 poll_budget;	 /* TSC ticks to poll when it halts */
+	struct work arrive_work; /* to its new CPU */
+	struct work yield_work;	 /* somebody yields to it */
+};
+
 struct vcpu {
 	struct vm *vm;
 	unsigned id;
-	unsigned cpu;		  /* the physical CPU that runs it */
+	unsigned cpu;		  /* the physical CPU that runs it, atomic: vcpu_cpu() */
 	u32 state;		  /* enum vcpu_state; written by its CPU only */
 	u32 resume_state;	  /* state to go on with after a pause */
 	u32 events;		  /* VCPU_EVENT_*, atomic */
 	bool from_start;	  /* the next start resets registers first */
-	bool queued;		  /* on its CPU's run queue */
+	bool queued;		  /* on its CPU's run queue, atomic */
+	bool no_halt_poll;	  /* the guest polls itself before it halts */
 	struct vcpu *next;	  /* run queue */
 	u64 slice_left;		  /* of its turn, TSC ticks; 0 = the next one is whole */
 	struct work wake_work;	  /* vcpu_notify() from another CPU */
 	struct work start_work;	  /* on its CPU: begin or go on */
 	struct exit_trace *trace; /* NULL = never switched on; core/exit_trace.h */
 	u64 run_tsc;		  /* time spent in the guest, TSC ticks */
+	u64 idle_tsc;		  /* time it was halted or stopped, TSC ticks */
 	u64 steal_tsc;		  /* time it was ready but did not run, TSC ticks */
+	u64 moves;		  /* to another CPU */
+	u64 yields;		  /* of its turn, to another vCPU */
+	struct vcpu_sched sched;
 	struct arch_vcpu arch;
 };
+
+/*
+ * Where it runs. Only that CPU moves it away: on it the answer holds until the next pass of the
+ * loop, elsewhere it may be old already. Work that is posted there has to look again when it runs,
+ * and to go on to the new CPU.
+ */
+static inline unsigned vcpu_cpu(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->cpu, __ATOMIC_ACQUIRE);
+}
 
 /* Sets event bits (but not SIPI) and makes the vCPU notice: wakes it from HLT or kicks its CPU. Any CPU. */
 void vcpu_post_event(struct vcpu *vcpu, u32 events);
@@ -106,8 +137,10 @@ void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot);
 void arch_vcpu_init(struct vcpu *vcpu); /* INIT signal */
 void arch_vcpu_sipi(struct vcpu *vcpu, u8 vector);
 void arch_vcpu_resumed(struct vcpu *vcpu); /* after a pause */
-/* Everything this CPU holds of the vCPU goes back to memory; it may move or end now. */
+/* Everything this CPU holds of the vCPU, timers too, goes back to memory; it may move or end. */
 void arch_vcpu_unload(struct vcpu *vcpu);
+/* After a move, on the new CPU: its timers run here from now on. */
+void arch_vcpu_arrived(struct vcpu *vcpu);
 /* On any CPU, VM not running. */
 enum firn_err arch_vcpu_create(struct vcpu *vcpu);
 void arch_vcpu_destroy(struct vcpu *vcpu); /* also after a failed create */

@@ -113,19 +113,6 @@ static enum firn_err make_memory(struct vm *vm)
  * Making
  */
 
-/* vCPUs take the CPUs in turn; the boot CPU, which serves the consoles, comes last. */
-static unsigned next_cpu(void)
-{
-	static unsigned turn;
-	unsigned cpu;
-
-	/* The boot CPU is ready: no VM is made otherwise. */
-	do
-		cpu = nr_cpus() - 1 - turn++ % nr_cpus();
-	while (!sched_cpu_is_ready(cpu));
-	return cpu;
-}
-
 static enum firn_err make_vcpus(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->config->cpus; i++) {
@@ -134,7 +121,7 @@ static enum firn_err make_vcpus(struct vm *vm)
 
 		if (!vcpu)
 			return ERR_NOMEM;
-		vcpu_setup(vcpu, vm, i, next_cpu());
+		vcpu_setup(vcpu, vm, i, sched_place(vm, i));
 		vm->vcpu[i] = vcpu;
 		vm->nr_vcpus = i + 1;
 		err = arch_vcpu_create(vcpu);
@@ -175,9 +162,8 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 		const char *what;
 		enum firn_err (*make)(struct vm *vm);
 	} steps[] = {
-		{ "memory", make_memory },
-		{ "page tables", arch_vm_create },
-		{ "vCPUs", make_vcpus },
+		{ "CPUs", sched_admit },	   { "memory", make_memory },
+		{ "page tables", arch_vm_create }, { "vCPUs", make_vcpus },
 		{ "devices", make_devices },
 	};
 	enum firn_err err = nr_vms < CONFIG_MAX_VMS ? ERR_NOMEM : ERR_FULL;
@@ -250,7 +236,7 @@ static void run_vcpus(struct vm *vm, bool from_start)
 		__atomic_store_n(&vm->vcpu[i]->events, 0, __ATOMIC_RELEASE);
 	for (unsigned i = vm->nr_vcpus; i-- > 0;) {
 		vm->vcpu[i]->from_start = from_start;
-		work_post(vm->vcpu[i]->cpu, &vm->vcpu[i]->start_work);
+		work_post(vcpu_cpu(vm->vcpu[i]), &vm->vcpu[i]->start_work);
 	}
 }
 

@@ -34,6 +34,12 @@ enum vm_transition {
 	VM_CRASH
 };
 
+/* Time that its vCPUs together have used, sched_cap.c */
+struct vm_cap {
+	struct spinlock lock;
+	u64 period_end, used; /* TSC, TSC ticks */
+};
+
 struct vm {
 	unsigned id; /* index in the table of VMs */
 	const struct vm_config *config;
@@ -51,6 +57,10 @@ struct vm {
 	struct memslots memory;
 	struct backing backing[MEMSLOT_MAX];
 	struct iobus pio, mmio;
+
+	struct cpu_set cpus; /* that it may use */
+	struct vm_cap cap;
+	u32 yielded_to; /* atomic: id of the vCPU that a spinning one yielded to last */
 
 	unsigned nr_vcpus;
 	struct vcpu *vcpu[VM_MAX_VCPUS];

@@ -71,8 +71,9 @@ struct lapic {
 	bool error_raised; /* errors has a new bit: LVT error is due, atomic */
 	u64 tsc_deadline;  /* guest TSC; 0 = disarmed */
 	struct timer timer;
-	u64 timer_start;   /* host TSC when the count began; one-shot and periodic modes */
-	u64 timer_period;  /* of a whole count, TSC ticks; 0 = stopped */
+	bool timer_detached; /* was armed on the CPU that the vCPU left */
+	u64 timer_start;     /* host TSC when the count began; one-shot and periodic modes */
+	u64 timer_period;    /* of a whole count, TSC ticks; 0 = stopped */
 	u32 timer_initial; /* initial count in force: hardware may have stored another in the page */
 	u8 timer_mode;	   /* mode in force, as in LVT timer bits 18:17 */
 };
@@ -97,6 +98,10 @@ bool lapic_set_tsc_deadline(struct lapic *lapic, u64 guest_tsc);
 u64 lapic_get_tsc_deadline(struct lapic *lapic);
 /* The guest's TSC jumped (IA32_TSC, IA32_TSC_ADJUST): an armed deadline is at another host time. */
 void lapic_tsc_changed(struct lapic *lapic);
+
+/* The vCPU leaves its CPU; the timer is armed again by attach, on the CPU that it is on then. */
+void lapic_timer_detach(struct lapic *lapic);
+void lapic_timer_attach(struct lapic *lapic);
 
 /* Any CPU: senders look at the mode of their targets. */
 static inline bool lapic_x2apic(const struct lapic *lapic)

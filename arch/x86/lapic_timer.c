@@ -99,8 +99,23 @@ static void fire(struct timer *timer)
 	lapic_fire_lvt(lapic, APIC_LVT_TIMER);
 }
 
+void lapic_timer_detach(struct lapic *lapic)
+{
+	lapic->timer_detached = lapic->timer.armed;
+	timer_cancel(&lapic->timer);
+}
+
+void lapic_timer_attach(struct lapic *lapic)
+{
+	/* Not if the console has set it meanwhile. */
+	if (lapic->timer_detached && !lapic->timer.armed)
+		timer_set(&lapic->timer, lapic->timer.deadline);
+	lapic->timer_detached = false;
+}
+
 static void stop(struct lapic *lapic)
 {
+	lapic->timer_detached = false;
 	timer_cancel(&lapic->timer);
 	lapic->tsc_deadline = 0;
 	lapic->timer_period = 0;

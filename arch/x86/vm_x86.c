@@ -140,6 +140,7 @@ void arch_vcpu_sipi(struct vcpu *vcpu, u8 vector)
 void arch_vcpu_resumed(struct vcpu *vcpu)
 {
 	pvclock_set_guest_stopped(vcpu);
+	lapic_timer_attach(&vcpu->arch.lapic);
 	if (lapic_get_tsc_deadline(&vcpu->arch.lapic))
 		lapic_tsc_changed(&vcpu->arch.lapic);
 }
@@ -147,6 +148,12 @@ void arch_vcpu_resumed(struct vcpu *vcpu)
 void arch_vcpu_unload(struct vcpu *vcpu)
 {
 	virt_vcpu_unload(vcpu);
+	lapic_timer_detach(&vcpu->arch.lapic);
+}
+
+void arch_vcpu_arrived(struct vcpu *vcpu)
+{
+	lapic_timer_attach(&vcpu->arch.lapic);
 }
 
 bool vcpu_can_wake(struct vcpu *vcpu)
@@ -159,6 +166,12 @@ bool vcpu_can_wake(struct vcpu *vcpu)
 enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end)
 {
 	return virt_run(vcpu, slice_end);
+}
+
+void arch_relax(void)
+{
+	irq_window();
+	cpu_relax();
 }
 
 void arch_idle(void)

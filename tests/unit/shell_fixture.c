@@ -136,8 +136,9 @@ void pmem_get_stats(struct pmem_stats *st)
 }
 struct sched_stats sched_get_stats(unsigned cpu)
 {
-	return cpu == 0 ? (struct sched_stats){ clock_tsc() / 4, clock_tsc() / 2 }
-			: (struct sched_stats){ 0, clock_tsc() };
+	return cpu == 0 ? (struct sched_stats){ .guest_tsc = clock_tsc() / 4,
+						.idle_tsc = clock_tsc() / 2 }
+			: (struct sched_stats){ .idle_tsc = clock_tsc() };
 }
 u64 heap_size(void)
 {

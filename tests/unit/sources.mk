@@ -141,11 +141,14 @@ test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
 
 # VMs and CPUs as a whole: vm_fixture.c includes core/vm.c and core/sched.c.
 VM_TEST_SRC := tests/unit/vm_fixture.c core/epoch.c core/err.c core/files.c core/guest_memory.c \
-	core/iobus.c core/log.c core/memslot.c core/pmem.c core/timer.c core/vcpu.c core/vcpu_signals.c \
-	core/work.c 	arch/fake/fake.c
+	core/iobus.c core/log.c core/memslot.c core/pmem.c core/sched_cap.c core/sched_move.c \
+	core/sched_pin.c core/sched_poll.c core/sched_queue.c core/sched_yield.c core/timer.c \
+	core/vcpu.c core/vcpu_signals.c core/work.c arch/fake/fake.c
 VM_TEST_LIBS := -Wl,--wrap=calloc
 test_machine_LIBS := $(VM_TEST_LIBS)
 test_machine_SRC := $(VM_TEST_SRC)
+test_sched_fair_LIBS := $(VM_TEST_LIBS)
+test_sched_fair_SRC := $(VM_TEST_SRC)
 test_sched_LIBS := $(VM_TEST_LIBS)
 test_sched_SRC := $(VM_TEST_SRC)
 test_vcpu_events_LIBS := $(VM_TEST_LIBS)

@@ -499,7 +499,7 @@ static void test_documentation_has_every_key(void **state)
 		if (strncmp(strchr(line + 1, '\n') + 1 - strlen(end), end, strlen(end)) != 0)
 			fail_msg("the row of %s does not end with%s", key->name, end);
 	}
-	assert_int_equal(n, 16);
+	assert_int_equal(n, 19);
 	for (const char *line = strstr(doc, "\n| `"); line; line = strstr(line + 1, "\n| `"))
 		rows++;
 	assert_int_equal(rows, n);

@@ -108,14 +108,15 @@ void arch_idle(void)
 		return;
 	}
 	place("idle");
-	assert_null(queues[cpu].head);
+	assert_null(run_queues[cpu].head);
+	assert_null(run_queues[cpu].running);
 	sleeper[cpu].asleep = fake_kicks(cpu) == sleeper[cpu].kicks_seen;
 }
 
 /* Only code on that CPU fills its run queue, so then it is awake: the test plays that code. */
 bool cpu_asleep(unsigned cpu)
 {
-	return sleeper[cpu].asleep && !queues[cpu].head &&
+	return sleeper[cpu].asleep && !run_queues[cpu].head &&
 	       fake_kicks(cpu) == sleeper[cpu].kicks_seen && clock_tsc() < fake_wakeup(cpu);
 }
 
@@ -153,7 +154,7 @@ bool on_run_queue(unsigned cpu, const struct vcpu *vcpu)
 {
 	unsigned found = 0;
 
-	for (const struct vcpu *v = queues[cpu].head; v; v = v->next)
+	for (const struct vcpu *v = run_queues[cpu].head; v; v = v->next)
 		found += v == vcpu;
 	assert_true(found <= 1);
 	assert_int_equal(found, vcpu->queued && vcpu->cpu == cpu);
@@ -242,6 +243,19 @@ enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end)
 		take_interrupts(vcpu);
 		step(vcpu);
 	}
+}
+
+void arch_vcpu_arrived(struct vcpu *vcpu)
+{
+	check_owner(vcpu);
+	assert_false(guest_of(vcpu)->on_cpu);
+	guest_of(vcpu)->arrivals++;
+}
+
+void arch_relax(void)
+{
+	place("relax");
+	fake_set_tsc(clock_tsc() + FIXTURE_RELAX_TSC);
 }
 
 void arch_vcpu_preempted(struct vcpu *vcpu)
@@ -518,11 +532,26 @@ static void drain_work(void)
 	fake_set_cpu(0);
 }
 
+/* Nothing of the VMs that go, or of the time that passed, is left. */
+static void empty_queue(unsigned cpu)
+{
+	struct run_queue *q = &run_queues[cpu];
+	bool ready = q->ready;
+
+	fake_set_cpu(cpu);
+	timer_cancel(&q->cap_timer);
+	sched_set_idle(q, false);
+	memset(q, 0, sizeof(*q));
+	if (ready)
+		sched_cpu_ready();
+	fake_set_cpu(0);
+}
+
 void remove_vms(void)
 {
 	drain_work();
 	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
-		queues[cpu].head = NULL;
+		empty_queue(cpu);
 	while (nr_vms)
 		unmake(vms[--nr_vms]);
 	memset(guests, 0, sizeof(guests));
@@ -539,6 +568,7 @@ static void default_configs(void)
 		snprintf(c->kernel.name, sizeof(c->kernel.name), "vmlinuz");
 		c->line = 10 * (i + 1);
 		c->cpus = 1;
+		c->weight = CONFIG_WEIGHT_DEFAULT;
 		c->memory = FIXTURE_VM_MEMORY;
 		c->autostart = true;
 		c->on_reboot = c->on_triple_fault = VM_ACTION_RESET;
@@ -574,7 +604,7 @@ int vm_fixture_setup(void **state)
 	focus_calls = nr_done = 0;
 	threaded = false;
 	memset(guests, 0, sizeof(guests));
-	memset(queues, 0, sizeof(queues));
+	memset(run_queues, 0, sizeof(run_queues));
 	memset(sleeper, 0, sizeof(sleeper));
 	vm_transition_hook = record_done;
 	default_configs();

@@ -7,7 +7,7 @@
 #ifndef FIRN_TESTS_VM_FIXTURE_H
 #define FIRN_TESTS_VM_FIXTURE_H
 
-#include "core/sched.h"
+#include "core/sched_queue.h"
 #include "core/vm.h"
 
 #define FIXTURE_VMS	  4
@@ -16,6 +16,7 @@
 #define FIXTURE_VM_MEMORY (4 * MiB)
 #define FIXTURE_RAM_BASE  0x40000000ull
 #define FIXTURE_RAM	  (48 * MiB)
+#define FIXTURE_RELAX_TSC 100
 #define FIXTURE_OLD	  0xa5 /* what the machine's RAM holds before a guest uses it */
 #define FIXTURE_KERNEL	  "kernel in memory"
 #define FIXTURE_LOAD_GPA  0x3000ull
@@ -33,7 +34,7 @@ struct guest {
 	u32 irq;	     /* atomic: an interrupt is pending, raised by guest_irq() */
 	unsigned irqs;	     /* taken */
 	unsigned nmis;
-	unsigned preempted, scheduled_in; /* calls of the hooks */
+	unsigned preempted, scheduled_in, arrivals; /* calls of the hooks */
 	unsigned runs, resets, inits, sipis, resumes, unloads;
 	const struct boot_state *boot; /* of the last reset */
 	u8 vector;		       /* of the last SIPI */
