@@ -207,11 +207,10 @@ static void test_cap_is_for_all_vcpus_of_a_vm(void **state)
 	make_vm(0, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		guests[0][i].then = guest_spins_a_while;
-		vm_by_id(0)->vcpu[i]->resume_state = VCPU_RUNNABLE;
 	}
 	start_vm_ok(vm_by_id(0));
 	for (unsigned i = 1; i < 4; i++)
-		guest_send_sipi(vm_by_id(0)->vcpu[i], 1);
+		vcpu_post_sipi(vm_by_id(0)->vcpu[i], 1);
 	run_until(start + 50000 * MS);
 	for (unsigned i = 0; i < 4; i++) {
 		u64 ran = vm_by_id(0)->vcpu[i]->run_tsc;
