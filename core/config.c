@@ -138,6 +138,7 @@ static void begin_vm(struct parser *p, struct text name)
 	*vm = (struct vm_config){
 		.line = p->line,
 		.memory_line = p->line,
+		.abi = ABI_NEWEST,
 		.cpus = 1,
 		.weight = CONFIG_WEIGHT_DEFAULT,
 		.memory = VM_MEMORY_DEFAULT,
@@ -145,6 +146,7 @@ static void begin_vm(struct parser *p, struct text name)
 		.rng = true,
 		.on_triple_fault = VM_ACTION_RESET,
 		.on_reboot = VM_ACTION_RESET,
+		.on_panic = VM_ACTION_KEEP,
 	};
 	memcpy(vm->name, name.s, name.len);
 	p->vm = vm;
@@ -167,11 +169,24 @@ static void begin_firn(struct parser *p, struct text rest)
 	p->section = SECTION_FIRN;
 }
 
-/* Required keys; called before the next section begins and at the end. */
+/* The largest number of vCPUs is that of the start unless it is given. */
+static void check_max_cpus(struct parser *p)
+{
+	struct vm_config *vm = p->vm;
+
+	if (vm->max_cpus && vm->max_cpus < vm->cpus)
+		config_add_error(p->errors, vm->max_cpus_line,
+				 "max-cpus = %u: expected at least as many as cpus = %u",
+				 vm->max_cpus, vm->cpus);
+	vm->max_cpus = MAX(vm->max_cpus, vm->cpus);
+}
+
+/* Required keys, and keys that depend on others; before the next section begins and at the end. */
 static void end_section(struct parser *p)
 {
 	if (p->section != SECTION_VM)
 		return;
+	check_max_cpus(p);
 	for (unsigned i = 0; i < config_nr_keys; i++)
 		if (config_keys[i].section == SECTION_VM && !config_keys[i].doc.fallback &&
 		    !p->seen[i])

@@ -6,6 +6,7 @@
 #ifndef FIRN_CORE_CONFIG_H
 #define FIRN_CORE_CONFIG_H
 
+#include "core/abi.h"
 #include "core/cpu_set.h"
 #include "core/err.h"
 #include "core/log.h"
@@ -32,7 +33,8 @@ enum config_console {
 /* What follows when a guest asks for it or breaks. */
 enum vm_action {
 	VM_ACTION_STOP,
-	VM_ACTION_RESET
+	VM_ACTION_RESET,
+	VM_ACTION_KEEP /* as if it crashed: stopped, with everything kept for inspection */
 };
 
 struct config_file_ref {
@@ -49,8 +51,11 @@ struct config_disk {
 struct vm_config {
 	char name[CONFIG_NAME_MAX];
 	unsigned line; /* of its section header */
-	unsigned cpus; /* 1..CONFIG_MAX_VCPUS */
-	u64 memory;    /* bytes, multiple of 1 MiB, >= 16 MiB */
+	enum abi_profile abi;
+	unsigned cpus;	   /* 1..max_cpus: those it starts with */
+	unsigned max_cpus; /* ..CONFIG_MAX_VCPUS: those it may have */
+	unsigned max_cpus_line;
+	u64 memory; /* bytes, multiple of 1 MiB, >= 16 MiB */
 	unsigned memory_line;
 	struct config_file_ref kernel;			   /* required */
 	struct config_file_ref initrd;			   /* name "" = none */
@@ -68,6 +73,7 @@ struct vm_config {
 	bool test_devices;		/* debug exit 0xf4, debug console 0xe9; default no */
 	enum vm_action on_triple_fault; /* default reset */
 	enum vm_action on_reboot;	/* guest asks for a reset; default reset */
+	enum vm_action on_panic;	/* guest says that it panicked; default keep */
 };
 
 struct firn_config {

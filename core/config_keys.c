@@ -35,6 +35,13 @@ static const struct choice vm_actions[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice panic_actions[] = {
+	{ "keep", VM_ACTION_KEEP },
+	{ "reset", VM_ACTION_RESET },
+	{ "stop", VM_ACTION_STOP },
+	{ NULL, 0 },
+};
+
 static void bad_value(const struct setting *s, struct text found, const struct suggestion *best)
 {
 	parser_fail(s->p, "%s = %s: expected %s%s", s->key->name, text_quote(found).s,
@@ -151,9 +158,25 @@ static void set_number(const struct setting *s, u64 max, unsigned *number)
 		bad_value(s, s->value, &(struct suggestion){ 0 });
 }
 
+static void set_abi(const struct setting *s)
+{
+	u64 abi;
+
+	if (!text_to_u64(s->value, &abi) || abi < ABI_1 || abi > ABI_NEWEST)
+		bad_value(s, s->value, &(struct suggestion){ 0 });
+	else
+		s->p->vm->abi = abi;
+}
+
 static void set_cpus(const struct setting *s)
 {
 	set_number(s, CONFIG_MAX_VCPUS, &s->p->vm->cpus);
+}
+
+static void set_max_cpus(const struct setting *s)
+{
+	s->p->vm->max_cpus_line = s->p->line;
+	set_number(s, CONFIG_MAX_VCPUS, &s->p->vm->max_cpus);
 }
 
 static void set_weight(const struct setting *s)
@@ -304,6 +327,14 @@ static void set_on_reboot(const struct setting *s)
 	set_action(s, &s->p->vm->on_reboot);
 }
 
+static void set_on_panic(const struct setting *s)
+{
+	unsigned value;
+
+	if (choose(s, panic_actions, s->value, &value))
+		s->p->vm->on_panic = value;
+}
+
 #define FILE_EXPECTED "a file name without folders, blanks or any of \\ : * ? \" < > |"
 
 const struct parser_key config_keys[] = {
@@ -325,9 +356,18 @@ const struct parser_key config_keys[] = {
 		   "What follows when the last VM has stopped." },
 	  .section = SECTION_FIRN,
 	  .set = set_when_idle },
-	{ .doc = { "vm", "cpus", "a number from 1 to 64", "1", "Virtual CPUs." },
+	{ .doc = { "vm", "abi", "1", "1",
+		   "The profile: what machine the guest sees, whatever the version of Firn. The "
+		   "newest one by default." },
+	  .section = SECTION_VM,
+	  .set = set_abi },
+	{ .doc = { "vm", "cpus", "a number from 1 to 64", "1", "Virtual CPUs at the start." },
 	  .section = SECTION_VM,
 	  .set = set_cpus },
+	{ .doc = { "vm", "max-cpus", "a number from 1 to 64", "as many as cpus",
+		   "Virtual CPUs that the VM may have; more are added while it runs." },
+	  .section = SECTION_VM,
+	  .set = set_max_cpus },
 	{ .doc = { "vm", "memory", "a size from 16M to 4096G in whole megabytes", "256M",
 		   "Guest memory. K, M and G are powers of 1024." },
 	  .section = SECTION_VM,
@@ -387,11 +427,17 @@ const struct parser_key config_keys[] = {
 		   "When the guest asks for a reset." },
 	  .section = SECTION_VM,
 	  .set = set_on_reboot },
+	{ .doc = { "vm", "on-panic", "keep, reset or stop", "keep",
+		   "When the guest's kernel says that it panicked. keep: stopped as after a crash, "
+		   "with memory and registers kept for inspection." },
+	  .section = SECTION_VM,
+	  .set = set_on_panic },
 };
 
 const unsigned config_nr_keys = ARRAY_SIZE(config_keys);
 
 _Static_assert(ARRAY_SIZE(config_keys) <= CONFIG_MAX_KEYS, "parser.seen has room for every key");
+_Static_assert(ABI_NEWEST == 1, "the profiles that abi's texts name");
 _Static_assert(CONFIG_MAX_VCPUS == 64 && CONFIG_TEXT_MAX == 2048 && CONFIG_MAX_MODULES == 8 &&
 		       CONFIG_MAX_DISKS == 8 && CONFIG_WEIGHT_DEFAULT == 100 &&
 		       CONFIG_WEIGHT_MAX == 10000 && CONFIG_CAP_MAX == 6400 && CPU_SET_SIZE == 256,

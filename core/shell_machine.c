@@ -116,7 +116,8 @@ enum shell_result shell_version(const struct shell_line *line)
 /* The prompt does not come back, but by Ctrl-C when a VM does not stop. */
 enum shell_result shell_shutdown(const struct shell_line *line)
 {
-	(void)line;
+	if (line->nr_args)
+		return shell_power_button(line);
 	machine_shutdown(MACHINE_POWER_OFF);
 	return SHELL_PENDING;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands about VMs: list, life, console, exits, memory dump. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/console.h"
@@ -26,6 +27,28 @@ static void print_cpus(const struct vm *vm)
 			shell_print("%s%u", i ? "," : "", vcpu_cpu(vm->vcpu[i]));
 }
 
+static unsigned present_vcpus(const struct vm *vm)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		count += vm_has_vcpu(vm, i);
+	return count;
+}
+
+/* Those it has, and how many it may have where that differs: 2/4. */
+static const char *vcpu_counts(const struct vm *vm)
+{
+	static char text[16];
+	unsigned present = present_vcpus(vm);
+
+	if (present == vm->nr_vcpus)
+		snprintf(text, sizeof(text), "%u", present);
+	else
+		snprintf(text, sizeof(text), "%u/%u", present, vm->nr_vcpus);
+	return text;
+}
+
 /* What made a VM leave its last state says nothing any more once it runs again. */
 static const char *reason(const struct vm *vm)
 {
@@ -45,9 +68,9 @@ static void vms_json(void)
 
 		shell_print("%s\n{\"name\":", i ? "," : "");
 		shell_json_string(vm->config->name);
-		shell_print(",\"state\":\"%s\",\"vcpus\":%u,\"memory\":%llu,\"crashes\":%u,"
-			    "\"restarts\":%u,\"cpus\":[",
-			    vm_state_name[vm->state], vm->nr_vcpus,
+		shell_print(",\"state\":\"%s\",\"abi\":%u,\"vcpus\":%u,\"max_vcpus\":%u,"
+			    "\"memory\":%llu,\"crashes\":%u,\"restarts\":%u,\"cpus\":[",
+			    vm_state_name[vm->state], vm->abi, present_vcpus(vm), vm->nr_vcpus,
 			    (unsigned long long)vm->config->memory, vm->crashes, restarts(vm));
 		print_cpus(vm);
 		shell_print("],\"reason\":");
@@ -72,8 +95,8 @@ enum shell_result shell_vms(const struct shell_line *line)
 	for (unsigned i = 0; i < vm_count(); i++) {
 		const struct vm *vm = vm_by_id(i);
 
-		shell_print("%-16s %-8s %5u %7llu MiB %7u %8u  ", vm->config->name,
-			    vm_state_name[vm->state], vm->nr_vcpus,
+		shell_print("%-16s %-8s %5s %7llu MiB %7u %8u  ", vm->config->name,
+			    vm_state_name[vm->state], vcpu_counts(vm),
 			    (unsigned long long)(vm->config->memory / MiB), vm->crashes,
 			    restarts(vm));
 		print_cpus(vm);

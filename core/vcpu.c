@@ -155,8 +155,11 @@ void vcpu_service(struct vcpu *vcpu)
 		arch_vcpu_init(vcpu);
 		vcpu->state = VCPU_WAIT_SIPI;
 		sched_dequeue(vcpu);
+		if (!vm_has_vcpu(vcpu->vm, vcpu->id))
+			arch_vcpu_unload(vcpu);
 	}
-	if ((events & VCPU_EVENT_SIPI) && vcpu->state == VCPU_WAIT_SIPI) {
+	if ((events & VCPU_EVENT_SIPI) && vcpu->state == VCPU_WAIT_SIPI &&
+	    vm_has_vcpu(vcpu->vm, vcpu->id)) {
 		arch_vcpu_sipi(vcpu, (u8)(events >> VCPU_SIPI_VECTOR_SHIFT));
 		vcpu->state = VCPU_RUNNABLE;
 	}

@@ -115,7 +115,7 @@ static enum firn_err make_memory(struct vm *vm)
 
 static enum firn_err make_vcpus(struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->config->cpus; i++) {
+	for (unsigned i = 0; i < vm->config->max_cpus; i++) {
 		struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
 		enum firn_err err;
 
@@ -156,6 +156,11 @@ static void unmake(struct vm *vm)
 	free(vm);
 }
 
+static u64 initial_vcpus(const struct vm_config *config)
+{
+	return ~0ull >> (VM_MAX_VCPUS - config->cpus);
+}
+
 enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct load_error *error)
 {
 	static const struct {
@@ -175,6 +180,8 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 	}
 	vm->id = nr_vms;
 	vm->config = config;
+	vm->abi = config->abi;
+	vm->present = initial_vcpus(config);
 	vm->transition_work.run = complete_transition;
 	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
 		err = steps[i].make(vm);
@@ -240,15 +247,11 @@ static void run_vcpus(struct vm *vm, bool from_start)
 	}
 }
 
-enum firn_err vm_start(struct vm *vm, struct load_error *error)
+static enum firn_err load_and_run(struct vm *vm, struct load_error *error)
 {
 	struct loader_images img;
 	enum firn_err err;
 
-	if (vm->state == VM_RUNNING || vm->state == VM_PAUSED) {
-		snprintf(error->text, sizeof(error->text), "it is %s", vm_state_name[vm->state]);
-		return ERR_STATE;
-	}
 	collect_images(vm->config, &img);
 	err = loader_check(&img, vm->config->memory, error);
 	if (err != FIRN_OK)
@@ -263,6 +266,16 @@ enum firn_err vm_start(struct vm *vm, struct load_error *error)
 	vm->starts++;
 	run_vcpus(vm, true);
 	return FIRN_OK;
+}
+
+enum firn_err vm_start(struct vm *vm, struct load_error *error)
+{
+	if (vm->state == VM_RUNNING || vm->state == VM_PAUSED) {
+		snprintf(error->text, sizeof(error->text), "it is %s", vm_state_name[vm->state]);
+		return ERR_STATE;
+	}
+	vm->present = initial_vcpus(vm->config);
+	return load_and_run(vm, error);
 }
 
 /*
@@ -323,6 +336,18 @@ void vm_triple_fault(struct vm *vm)
 	request(vm, stop ? VM_STOP : VM_RESET, "triple fault");
 }
 
+void vm_panicked(struct vm *vm)
+{
+	static const char why[] = "the guest's kernel panicked";
+
+	if (vm->config->on_panic == VM_ACTION_KEEP) {
+		vm_crash(vm, "%s", why);
+		return;
+	}
+	log_error("VM %s: %s", vm->config->name, why);
+	request(vm, vm->config->on_panic == VM_ACTION_STOP ? VM_STOP : VM_RESET, why);
+}
+
 void vm_report_exit_status(struct vm *vm, u8 status)
 {
 	vm->exit_status = MAX(vm->exit_status, status);
@@ -368,12 +393,13 @@ enum firn_err vm_resume(struct vm *vm)
 	return FIRN_OK;
 }
 
+/* The guest keeps the vCPUs that it was given. */
 static void restart(struct vm *vm)
 {
 	struct load_error error;
 
 	vm->state = VM_STOPPED;
-	if (vm_start(vm, &error) != FIRN_OK)
+	if (load_and_run(vm, &error) != FIRN_OK)
 		log_error("VM %s cannot start again: %s", vm->config->name, error.text);
 }
 

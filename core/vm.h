@@ -41,7 +41,8 @@ struct vm_cap {
 };
 
 struct vm {
-	unsigned id; /* index in the table of VMs */
+	unsigned id;	      /* index in the table of VMs */
+	enum abi_profile abi; /* what its guest sees; never changes */
 	const struct vm_config *config;
 	u32 state;			 /* enum vm_state; written on the boot CPU */
 	u32 transition;			 /* enum vm_transition, atomic */
@@ -62,7 +63,8 @@ struct vm {
 	struct vm_cap cap;
 	u32 yielded_to; /* atomic: id of the vCPU that a spinning one yielded to last */
 
-	unsigned nr_vcpus;
+	unsigned nr_vcpus; /* that it may have */
+	u64 present;	   /* atomic: those that its guest has, bit = id; the others never run */
 	struct vcpu *vcpu[VM_MAX_VCPUS];
 	struct boot_state boot; /* of the last start, for its boot vCPU */
 	struct work transition_work;
@@ -83,8 +85,16 @@ void vm_request_reset(struct vm *vm, const char *why);
 void vm_request_stop(struct vm *vm, const char *why);
 /* Reset or stop, as its configuration says. */
 void vm_triple_fault(struct vm *vm);
+/* The guest's kernel gave up: kept as it is, reset or stopped, as its configuration says. */
+void vm_panicked(struct vm *vm);
 /* Debug exit port: remembers the status that the machine reports when Firn shuts down. */
 void vm_report_exit_status(struct vm *vm, u8 status);
+
+/* Does its guest have this vCPU? Any CPU. */
+static inline bool vm_has_vcpu(const struct vm *vm, unsigned id)
+{
+	return __atomic_load_n(&vm->present, __ATOMIC_ACQUIRE) >> id & 1;
+}
 
 /* Drives an interrupt line of the VM's IOAPIC (pin = GSI, 0..23). Any CPU. arch/x86/ioapic.c */
 void vm_set_irq(struct vm *vm, unsigned gsi, bool level);
@@ -100,7 +110,10 @@ void vm_send_msi(struct vm *vm, u64 address, u32 data);
 
 /* Makes a stopped VM with its memory and devices. The error text says what failed. */
 enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct load_error *err);
-/* Loads the guest's files and lets it run from the start. ERR_STATE unless stopped or crashed. */
+/*
+ * Loads the guest's files and lets it run from the start, with as many vCPUs as its configuration
+ * says. ERR_STATE unless stopped or crashed.
+ */
 enum firn_err vm_start(struct vm *vm, struct load_error *err);
 /* These complete later, on the boot CPU, when every vCPU has stopped. ERR_STATE if not running. */
 enum firn_err vm_pause(struct vm *vm);

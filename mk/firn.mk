@@ -31,10 +31,12 @@ build/firn/%.S.o: %.S $(FIRN_STAMPS) | build/version.h
 	$(Q)$(CC) $(FIRN_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
 # ACPI tables: core/vdev/acpi/dsdt.asl becomes the bytes dsdt_aml[] .. dsdt_aml_end[].
+# The preprocessor repeats what the CPUs have in common.
 build/%.aml: %.asl
 	@mkdir -p $(@D)
 	$(call say,IASL,$<)
-	$(Q)iasl -vs -va -p $(@:.aml=) $< >$@.log || { cat $@.log; exit 1; }
+	$(Q)$(CC) -E -P -undef -x c $< -o $(@:.aml=.i.asl)
+	$(Q)iasl -vs -va -p $(@:.aml=) $(@:.aml=.i.asl) >$@.log || { cat $@.log; exit 1; }
 
 build/%.aml.S: build/%.aml
 	@name=$(notdir $*)_aml; printf '%s\n' '	.section .rodata' '	.balign 16' \

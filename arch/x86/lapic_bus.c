@@ -51,7 +51,7 @@ static bool matches_logical(const struct lapic *lapic, u32 dest)
 
 static bool matches(const struct lapic *lapic, const struct message *msg)
 {
-	if (!lapic_enabled(lapic))
+	if (!lapic_enabled(lapic) || !vm_has_vcpu(lapic->vcpu->vm, lapic->vcpu->id))
 		return false;
 	switch (msg->shorthand) {
 	case SHORTHAND_SELF:

@@ -31,7 +31,7 @@ enum firn_err arch_vm_create(struct vm *vm)
 	    (cpuid(CPUID_FEATURES, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES))
 		rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities);
 	vm->arch.arch_capabilities = guest_msr_arch_capabilities(capabilities);
-	cpuid_image_build(&vm->arch.cpuid, read_cpuid, vm->config->cpus, clock_tsc_khz());
+	cpuid_image_build(&vm->arch.cpuid, read_cpuid, vm->config->max_cpus, clock_tsc_khz());
 	return virt_vm_create(vm);
 }
 

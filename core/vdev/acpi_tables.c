@@ -112,8 +112,9 @@ struct madt_lapic {
 	u32 flags;
 } __packed;
 _Static_assert(sizeof(struct madt_lapic) == 8, "ACPI 6.4 table 5.21");
-#define MADT_LAPIC	   0
-#define MADT_LAPIC_ENABLED BIT(0)
+#define MADT_LAPIC		  0
+#define MADT_LAPIC_ENABLED	  BIT(0)
+#define MADT_LAPIC_ONLINE_CAPABLE BIT(1) /* not there, but may come */
 
 struct madt_ioapic {
 	u8 type, length;
@@ -171,6 +172,12 @@ static u8 checksum(const void *data, size_t len)
 	return -sum;
 }
 
+static void set_creator(struct acpi_header *h)
+{
+	memcpy(h->creator_id, CREATOR_ID, sizeof(h->creator_id));
+	h->creator_revision = OEM_REVISION;
+}
+
 static void *add_table(struct builder *b, const char *signature, u8 revision, size_t len)
 {
 	struct acpi_header *h = add(b, len);
@@ -183,8 +190,7 @@ static void *add_table(struct builder *b, const char *signature, u8 revision, si
 	memcpy(h->oem_id, OEM_ID, sizeof(h->oem_id));
 	memcpy(h->oem_table_id, OEM_TABLE_ID, sizeof(h->oem_table_id));
 	h->oem_revision = OEM_REVISION;
-	memcpy(h->creator_id, CREATOR_ID, sizeof(h->creator_id));
-	h->creator_revision = OEM_REVISION;
+	set_creator(h);
 	return h;
 }
 
@@ -203,14 +209,18 @@ static struct acpi_address io_byte(u16 port)
 	};
 }
 
+/* The compiler left its own name and version, on which the guest's machine must not depend. */
 static u64 add_dsdt(struct builder *b)
 {
 	size_t len = dsdt_aml_end - dsdt_aml;
-	void *dsdt = add(b, len);
+	struct acpi_header *dsdt = add(b, len);
 
 	if (!dsdt)
 		return 0;
-	memcpy(dsdt, dsdt_aml, len); /* has its checksum already */
+	memcpy(dsdt, dsdt_aml, len);
+	set_creator(dsdt);
+	dsdt->checksum = 0;
+	finish(dsdt);
 	return guest_address(b, dsdt);
 }
 
@@ -236,9 +246,23 @@ static u64 add_fadt(struct builder *b, u64 dsdt)
 	return guest_address(b, fadt);
 }
 
-static u64 add_madt(struct builder *b, unsigned nr_cpus)
+/* Online-capable is for CPUs that are not enabled (ACPI 6.4 table 5.22). */
+static struct madt_lapic madt_lapic(const struct acpi_cpus *cpus, unsigned cpu)
 {
-	size_t len = sizeof(struct acpi_madt) + nr_cpus * sizeof(struct madt_lapic) +
+	bool present = cpus->present >> cpu & 1;
+
+	return (struct madt_lapic){
+		.type = MADT_LAPIC,
+		.length = sizeof(struct madt_lapic),
+		.processor_uid = cpu,
+		.apic_id = cpu,
+		.flags = present ? MADT_LAPIC_ENABLED : MADT_LAPIC_ONLINE_CAPABLE,
+	};
+}
+
+static u64 add_madt(struct builder *b, const struct acpi_cpus *cpus)
+{
+	size_t len = sizeof(struct acpi_madt) + cpus->max * sizeof(struct madt_lapic) +
 		     sizeof(struct madt_ioapic);
 	struct acpi_madt *madt = add_table(b, "APIC", 5, len);
 	struct madt_lapic *lapic;
@@ -248,9 +272,8 @@ static u64 add_madt(struct builder *b, unsigned nr_cpus)
 		return 0;
 	madt->lapic_address = GUEST_LAPIC_BASE;
 	lapic = (struct madt_lapic *)(madt + 1);
-	for (unsigned i = 0; i < nr_cpus; i++)
-		*lapic++ =
-			(struct madt_lapic){ MADT_LAPIC, sizeof(*lapic), i, i, MADT_LAPIC_ENABLED };
+	for (unsigned cpu = 0; cpu < cpus->max; cpu++)
+		*lapic++ = madt_lapic(cpus, cpu);
 	ioapic = (struct madt_ioapic *)lapic;
 	*ioapic = (struct madt_ioapic){ MADT_IOAPIC, sizeof(*ioapic), 0, 0, GUEST_IOAPIC_BASE, 0 };
 	finish(&madt->header);
@@ -291,14 +314,14 @@ static void fill_rsdp(struct acpi_rsdp *rsdp, u64 xsdt)
 	rsdp->extended_checksum = checksum(rsdp, sizeof(*rsdp));
 }
 
-size_t acpi_tables_build(unsigned nr_cpus, u8 *out, size_t size)
+size_t acpi_tables_build(const struct acpi_cpus *cpus, u8 *out, size_t size)
 {
 	struct builder b = { .out = out, .size = size };
 	struct acpi_rsdp *rsdp = add(&b, sizeof(*rsdp));
 	u64 dsdt = add_dsdt(&b), table[XSDT_ENTRIES], xsdt;
 
 	table[XSDT_FADT] = add_fadt(&b, dsdt);
-	table[XSDT_MADT] = add_madt(&b, nr_cpus);
+	table[XSDT_MADT] = add_madt(&b, cpus);
 	table[XSDT_MCFG] = add_mcfg(&b);
 	xsdt = add_xsdt(&b, table);
 	if (b.used > b.size)
@@ -309,13 +332,14 @@ size_t acpi_tables_build(unsigned nr_cpus, u8 *out, size_t size)
 
 enum firn_err acpi_tables_install(struct vm *vm)
 {
+	const struct acpi_cpus cpus = { vm->nr_vcpus, vm->present };
 	enum firn_err err = ERR_NOMEM;
 	u8 *tables = malloc(ACPI_TABLES_MAX);
 	size_t len;
 
 	if (!tables)
 		return err;
-	len = acpi_tables_build(vm->config->cpus, tables, ACPI_TABLES_MAX);
+	len = acpi_tables_build(&cpus, tables, ACPI_TABLES_MAX);
 	err = ERR_RANGE;
 	if (len && len <= GUEST_ACPI_END - GUEST_ACPI_RSDP)
 		err = guest_load(&vm->memory, GUEST_ACPI_RSDP, tables, len);

@@ -7,6 +7,7 @@
 #include "core/console.h"
 #include "core/guest_layout.h"
 #include "core/vdev/acpi_tables.h"
+#include "core/vdev/pvpanic.h"
 #include "core/vdev/virtio_blk.h"
 #include "core/vdev/virtio_rng.h"
 #include "core/vm.h"
@@ -31,6 +32,9 @@ static unsigned list_ranges(struct vm *vm, struct vdev_range *out)
 		{ &vm->pio, RTC_PORT, RTC_PORTS, &rtc_ops, &d->rtc },
 		{ &vm->pio, POWER_SLEEP_CONTROL_PORT, POWER_SLEEP_PORTS, &power_sleep_ops,
 		  &d->power },
+		{ &vm->pio, GED_EVENT_PORT, GED_EVENT_PORTS, &ged_ops, &d->ged },
+		{ &vm->pio, CPU_HOTPLUG_PORT, CPU_HOTPLUG_PORTS, &cpu_hotplug_ops, &d->cpus },
+		{ &vm->pio, PVPANIC_PORT, 1, &pvpanic_ops, vm },
 		{ &vm->pio, POWER_KBC_COMMAND_PORT, 1, &power_kbc_ops, &d->power },
 		/* with test-devices = yes */
 		{ &vm->pio, DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, &debug_exit_ops, &d->test },
@@ -103,6 +107,8 @@ static void init_devices(struct vm *vm)
 	uart_init(&d->uart, vm);
 	rtc_init(&d->rtc);
 	power_init(&d->power, vm);
+	ged_init(&d->ged, vm);
+	cpu_hotplug_init(&d->cpus, vm, &d->ged);
 	pci_host_init(&d->pci, &power_reset_ops, &d->power);
 	test_devices_init(&d->test, vm);
 }
@@ -201,6 +207,8 @@ void vdevs_reset(struct vm *vm)
 	uart_reset(&d->uart);
 	rtc_reset(&d->rtc);
 	power_reset(&d->power);
+	ged_reset(&d->ged);
+	cpu_hotplug_reset(&d->cpus);
 	pci_host_reset(&d->pci);
 	reset_virtio(vm);
 }

@@ -3,6 +3,8 @@
 #ifndef FIRN_VDEV_VDEVS_H
 #define FIRN_VDEV_VDEVS_H
 
+#include "core/vdev/cpu_hotplug.h"
+#include "core/vdev/ged.h"
 #include "core/vdev/pci_host.h"
 #include "core/vdev/power.h"
 #include "core/vdev/rtc.h"
@@ -17,6 +19,8 @@ struct vdevs {
 	struct rtc rtc;
 	struct pci_host pci;
 	struct power power;
+	struct ged ged;
+	struct cpu_hotplug cpus;
 	struct test_devices test; /* on the bus only when the configuration says so */
 	struct virtio_device
 		*virtio[PCI_SLOTS]; /* by device number; virtio_create() puts them here */

@@ -31,6 +31,7 @@ static void check_vm(const struct firn_config *cfg, unsigned index)
 		check(strcmp(vm->name, cfg->vm[i].name) != 0);
 	check(vm->line > 0);
 	check(vm->cpus >= 1 && vm->cpus <= CONFIG_MAX_VCPUS);
+	check(vm->max_cpus >= vm->cpus && vm->max_cpus <= CONFIG_MAX_VCPUS);
 	check(vm->memory >= 16 * MiB && IS_ALIGNED(vm->memory, MiB));
 	check(vm->nr_modules <= CONFIG_MAX_MODULES);
 	check(vm->nr_disks <= CONFIG_MAX_DISKS);

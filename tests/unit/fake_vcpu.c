@@ -29,7 +29,9 @@ struct fake_vm *fake_vm_create(unsigned nr_vcpus)
 	fake->vm.config = &fake->config;
 	fake->vm.state = VM_RUNNING;
 	fake->vm.nr_vcpus = nr_vcpus;
+	fake->vm.present = ~0ull;
 	fake->config.cpus = nr_vcpus;
+	fake->config.max_cpus = nr_vcpus;
 	fake->output_room = (size_t)-1;
 	fake->phys_bits = 46;
 	fake->kvm_features = ~0u;
@@ -174,6 +176,11 @@ __weak void vm_crash(struct vm *vm, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(fake_vm_of(vm)->why, sizeof(fake_vm_of(vm)->why), fmt, ap);
 	va_end(ap);
+}
+
+__weak void vm_panicked(struct vm *vm)
+{
+	fake_vm_of(vm)->panics++;
 }
 
 __weak void vm_report_exit_status(struct vm *vm, u8 status)

@@ -17,6 +17,7 @@
 #include "core/reg_ids.h"
 #include "core/sched.h"
 #include "core/timer.h"
+#include "core/vdev/vdevs.h"
 #include "fake.h"
 
 #define PATIENCE 3 /* seconds that a command may take */
@@ -59,6 +60,8 @@ void clear_screen(void)
 struct vm_config config[NR_VMS];
 struct vm vm[NR_VMS];
 static struct vcpu vcpu[3]; /* two of the first VM, one of the second */
+static struct vdevs vdevs[NR_VMS];
+unsigned irq_line;
 unsigned nr_vms;
 struct vm *focus;
 const char *called;
@@ -115,6 +118,15 @@ enum firn_err vm_resume(struct vm *on)
 enum firn_err vm_reset(struct vm *on)
 {
 	return record("reset", on);
+}
+void vm_set_irq(struct vm *on, unsigned gsi, bool level)
+{
+	(void)on;
+	irq_line = level ? gsi : 0;
+}
+void vcpu_post_event(struct vcpu *v, u32 events)
+{
+	v->events |= events;
 }
 void console_focus(struct vm *to)
 {
@@ -334,6 +346,16 @@ int shell_setup(void **state)
 	vm[0].state = VM_RUNNING;
 	vm[0].nr_vcpus = 2;
 	vm[1].nr_vcpus = 1;
+	for (unsigned i = 0; i < NR_VMS; i++)
+		vm[i].present = BIT(vm[i].nr_vcpus) - 1;
+	memset(vdevs, 0, sizeof(vdevs));
+	for (unsigned i = 0; i < NR_VMS; i++) {
+		vm[i].abi = ABI_1;
+		vm[i].vdevs = &vdevs[i];
+		ged_init(&vdevs[i].ged, &vm[i]);
+		cpu_hotplug_init(&vdevs[i].cpus, &vm[i], &vdevs[i].ged);
+	}
+	irq_line = 0;
 	strcpy(vm[0].reason, "asked for"); /* of a pause that is over */
 	strcpy(vm[1].reason, "debug \"exit\"");
 	for (unsigned i = 0; i < ARRAY_SIZE(vcpu); i++) {

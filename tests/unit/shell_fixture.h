@@ -23,6 +23,7 @@ void clear_screen(void);
 extern struct vm_config config[NR_VMS];
 extern struct vm vm[NR_VMS];
 extern unsigned nr_vms;
+extern unsigned irq_line; /* the GSI that is raised, 0 = none */
 extern struct vm *focus;
 extern const char *called; /* last function that changes a VM or the machine */
 extern struct vm *called_vm;

@@ -76,7 +76,7 @@ test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
-SHELL_TEST_SRC := $(wildcard core/shell*.c) core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
+SHELL_TEST_SRC := $(wildcard core/shell*.c) core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
 	core/timer.c core/work.c arch/fake/fake.c tests/unit/shell_fixture.c
 test_shell_SRC := $(SHELL_TEST_SRC)
 test_shell_edit_SRC := $(SHELL_TEST_SRC)
@@ -114,6 +114,8 @@ LAPIC_SRC := $(FAKE_VCPU_SRC) arch/x86/lapic.c arch/x86/lapic_bus.c arch/x86/lap
 ACPI_SRC := core/vdev/acpi_tables.c build/core/vdev/acpi/dsdt.aml.S
 test_acpi_tables_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC)
 test_acpi_tables_CFLAGS := $(X86_TEST_CFLAGS)
+test_cpu_hotplug_SRC := $(FAKE_VCPU_SRC) core/vdev/cpu_hotplug.c core/vdev/ged.c core/log.c
+test_cpu_hotplug_CFLAGS := $(X86_TEST_CFLAGS)
 test_ioapic_SRC := $(LAPIC_SRC)
 test_ioapic_CFLAGS := $(X86_TEST_CFLAGS)
 test_lapic_SRC := $(LAPIC_SRC)

@@ -12,8 +12,11 @@
 #include "core/guest_layout.h"
 #include "core/guest_memory.h"
 #include "core/vdev/acpi_tables.h"
+#include "core/vdev/cpu_hotplug.h"
+#include "core/vdev/ged.h"
 #include "core/vdev/pci_host.h"
 #include "core/vdev/power.h"
+#include "core/vdev/pvpanic.h"
 #include "core/vdev/rtc.h"
 #include "core/vdev/uart16550.h"
 #include "fake.h"
@@ -69,11 +72,18 @@ static const u8 *find_table(const char *signature)
 	return NULL;
 }
 
+static void build_with(unsigned max, u64 present)
+{
+	const struct acpi_cpus cpus = { max, present };
+
+	memset(tables, 0xcc, sizeof(tables));
+	len = acpi_tables_build(&cpus, tables, sizeof(tables));
+	assert_in_range(len, 1, sizeof(tables));
+}
+
 static void build(unsigned cpus)
 {
-	memset(tables, 0xcc, sizeof(tables));
-	len = acpi_tables_build(cpus, tables, sizeof(tables));
-	assert_in_range(len, 1, sizeof(tables));
+	build_with(cpus, ~0ull);
 }
 
 static void test_rsdp(void **state)
@@ -154,6 +164,20 @@ static void test_madt(void **state)
 	}
 }
 
+/* Those that are not there can come (ACPI 6.4 table 5.22); revision 5 says so. */
+static void test_madt_hotplug(void **state)
+{
+	static const u32 flags[] = { 1, 2, 1, 2, 2 };
+	const u8 *madt;
+
+	(void)state;
+	build_with(ARRAY_SIZE(flags), 0x5);
+	madt = find_table("APIC");
+	assert_int_equal(madt[8], 5);
+	for (unsigned i = 0; i < ARRAY_SIZE(flags); i++)
+		assert_int_equal(number(madt + 44 + i * 8 + 4, 4), flags[i]);
+}
+
 static void test_mcfg(void **state)
 {
 	const u8 *mcfg;
@@ -199,6 +223,8 @@ static void assert_memory_resource(u32 base, u32 size)
 static void test_dsdt_agrees_with_devices(void **state)
 {
 	const u8 irq[] = { 0x89, 6, 0, 0x03, 1, UART_COM1_IRQ, 0, 0, 0 }; /* consumer, edge, high */
+	const u8 ged_irq[] = { 0x89, 6, 0, 0x01, 1, GED_GSI, 0, 0, 0 }; /* consumer, level, high */
+	const u8 power_button[] = { '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x0c, 0x0c }; /* PNP0C0C */
 	const u8 s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 7, 4, 0x0a, POWER_SLEEP_TYPE_S5, 0, 0, 0 };
 	const u32 window[] = { GUEST_PCI_MMIO_START, GUEST_PCI_MMIO_END - 1, 0,
 			       GUEST_PCI_MMIO_END - GUEST_PCI_MMIO_START };
@@ -215,21 +241,85 @@ static void test_dsdt_agrees_with_devices(void **state)
 	assert_true(dsdt_has(window, sizeof(window)));
 	assert_true(dsdt_has(irq, sizeof(irq)));
 	assert_true(dsdt_has(s5, sizeof(s5)));
+	assert_io_resource(GED_EVENT_PORT, GED_EVENT_PORTS);
+	assert_io_resource(CPU_HOTPLUG_PORT, CPU_HOTPLUG_PORTS);
+	assert_io_resource(PVPANIC_PORT, 1);
+	assert_true(dsdt_has(ged_irq, sizeof(ged_irq)));
+	assert_true(dsdt_has("ACPI0013", 9));
+	assert_true(dsdt_has("QEMU0001", 9));
+	assert_true(dsdt_has(power_button, sizeof(power_button)));
+}
+
+/* The hotplug registers are an operation region of the DSDT, and so are GED's. */
+static void test_dsdt_regions(void **state)
+{
+	const u8 hotplug[] = { 0x5b,
+			       0x80,
+			       'C',
+			       'R',
+			       'E',
+			       'G',
+			       1,
+			       0x0b,
+			       CPU_HOTPLUG_PORT & 0xff,
+			       CPU_HOTPLUG_PORT >> 8,
+			       0x0a,
+			       CPU_HOTPLUG_PORTS };
+	const u8 ged[] = { 0x5b,
+			   0x80,
+			   'E',
+			   'R',
+			   'E',
+			   'G',
+			   1,
+			   0x0b,
+			   GED_EVENT_PORT & 0xff,
+			   GED_EVENT_PORT >> 8,
+			   0x0a,
+			   GED_EVENT_PORTS };
+
+	(void)state;
+	build(1);
+	assert_true(dsdt_has(hotplug, sizeof(hotplug)));
+	assert_true(dsdt_has(ged, sizeof(ged)));
+	assert_false(dsdt_has("_INI", 4)); /* nothing to switch on or over */
+}
+
+/* A device for each vCPU that there may be; all but the first can be ejected. */
+static void test_dsdt_cpus(void **state)
+{
+	const u8 *dsdt;
+	unsigned ejects = 0;
+	char name[5];
+
+	(void)state;
+	build(1);
+	for (unsigned i = 0; i < VM_MAX_VCPUS; i++) {
+		snprintf(name, sizeof(name), "C0%02X", i);
+		assert_true(dsdt_has(name, 4));
+	}
+	assert_false(dsdt_has("C040", 4));
+	dsdt = table_at(number(find_table("FACP") + 140, 8), "DSDT");
+	for (u32 i = 36; i + 4 <= number(dsdt + 4, 4); i++)
+		ejects += memcmp(dsdt + i, "_EJ0", 4) == 0;
+	assert_int_equal(ejects, VM_MAX_VCPUS - 1);
+	assert_memory_equal(dsdt + 28, "FIRN", 4); /* not the compiler's name and version */
 }
 
 static void test_does_not_fit(void **state)
 {
-	u8 guard[ACPI_TABLES_MAX];
+	const struct acpi_cpus cpus = { VM_MAX_VCPUS, ~0ull };
+	static u8 guard[ACPI_TABLES_MAX];
 
 	(void)state;
 	build(VM_MAX_VCPUS);
-	for (size_t size = 0; size < len; size++) {
+	for (size_t size = 0; size < len; size += size < len - 64 ? 37 : 1) {
 		memset(guard, 0x5a, sizeof(guard));
-		assert_int_equal(acpi_tables_build(VM_MAX_VCPUS, guard, size), 0);
+		assert_int_equal(acpi_tables_build(&cpus, guard, size), 0);
 		for (size_t i = size; i < sizeof(guard); i++)
 			assert_int_equal(guard[i], 0x5a);
 	}
-	assert_int_equal(acpi_tables_build(VM_MAX_VCPUS, guard, len), len);
+	assert_int_equal(acpi_tables_build(&cpus, guard, len), len);
 }
 
 static void test_install(void **state)
@@ -288,8 +378,11 @@ int main(void)
 		cmocka_unit_test(test_rsdp),
 		cmocka_unit_test(test_fadt),
 		cmocka_unit_test(test_madt),
+		cmocka_unit_test(test_madt_hotplug),
 		cmocka_unit_test(test_mcfg),
 		cmocka_unit_test(test_dsdt_agrees_with_devices),
+		cmocka_unit_test(test_dsdt_regions),
+		cmocka_unit_test(test_dsdt_cpus),
 		cmocka_unit_test(test_does_not_fit),
 		cmocka_unit_test(test_install),
 		cmocka_unit_test(test_iasl),

@@ -71,7 +71,7 @@ static void start_vms(unsigned count, bool when_idle)
 static void test_vms_are_started(void **state)
 {
 	(void)state;
-	configs[1].cpus = 2;
+	configs[1].cpus = configs[1].max_cpus = 2;
 	start_vms(2, false);
 	assert_int_equal(vm_count(), 2);
 	assert_int_equal(vm_by_name("a")->state, VM_RUNNING);
@@ -255,7 +255,7 @@ static void test_a_restart_that_fails_is_a_failure(void **state)
 /* VMs in every state, one with more vCPUs than CPUs, one about to start again. */
 static void shut_down(enum machine_end end)
 {
-	configs[0].cpus = 4;
+	configs[0].cpus = configs[0].max_cpus = 4;
 	start_vms(4, false);
 	vm_pause(vm_by_id(1));
 	settle();

@@ -642,7 +642,7 @@ static void test_json_output(void **state)
 				fail_msg("not JSON: %s", cmd(line));
 		nr_vms = NR_VMS;
 	}
-	assert_has(cmd("vms --json"), "{\"name\":\"shell\",\"state\":\"running\",\"vcpus\":2,"
+	assert_has(cmd("vms --json"), "{\"name\":\"shell\",\"state\":\"running\",\"abi\":1,\"vcpus\":2,\"max_vcpus\":2,"
 				      "\"memory\":268435456,\"crashes\":0,\"restarts\":0,\"cpus\":["
 				      "1,0],\"reason\":\"\"}");
 	assert_has(cmd("--json vms"), "unknown command");

@@ -42,7 +42,7 @@ static void test_create_fails_at_every_step(void **state)
 	};
 
 	(void)state;
-	configs[0].cpus = 3;
+	configs[0].cpus = configs[0].max_cpus = 3;
 	for (unsigned i = 0; i < ARRAY_SIZE(expected); i++) {
 		struct load_error error = { "" };
 		struct vm *vm = NULL;
@@ -111,7 +111,7 @@ static void test_placement(void **state)
 
 	(void)state;
 	fake_set_nr_cpus(4); /* only CPU 0 is ready so far */
-	configs[0].cpus = 4;
+	configs[0].cpus = configs[0].max_cpus = 4;
 	assert_int_equal(vm_create(&configs[0], &vm, &error), FIRN_OK);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(vm->vcpu[i]->cpu, 0);
@@ -121,9 +121,9 @@ static void test_placement(void **state)
 	sched_cpu_ready();
 	fake_set_cpu(0);
 	assert_false(sched_cpu_is_ready(1));
-	configs[1].cpus = 4;
+	configs[1].cpus = configs[1].max_cpus = 4;
 	assert_int_equal(vm_create(&configs[1], &vm, &error), FIRN_OK);
-	configs[2].cpus = 2;
+	configs[2].cpus = configs[2].max_cpus = 2;
 	assert_int_equal(vm_create(&configs[2], &vm, &error), FIRN_OK);
 	for (unsigned v = 1; v < 3; v++)
 		for (unsigned i = 0; i < configs[v].cpus; i++)

@@ -508,7 +508,7 @@ struct vm *make_vm(unsigned index, unsigned vcpus)
 	struct vm *vm = NULL;
 
 	assert_int_equal(index, vm_count()); /* scripts are found by the VM's number */
-	configs[index].cpus = vcpus;
+	configs[index].cpus = configs[index].max_cpus = vcpus;
 	assert_int_equal(vm_create(&configs[index], &vm, &error), FIRN_OK);
 	for (unsigned i = 0; i < vcpus; i++)
 		vm->vcpu[i]->cpu = i % nr_cpus();
@@ -567,7 +567,7 @@ static void default_configs(void)
 		snprintf(c->name, sizeof(c->name), "%c", 'a' + i);
 		snprintf(c->kernel.name, sizeof(c->kernel.name), "vmlinuz");
 		c->line = 10 * (i + 1);
-		c->cpus = 1;
+		c->cpus = c->max_cpus = 1;
 		c->weight = CONFIG_WEIGHT_DEFAULT;
 		c->memory = FIXTURE_VM_MEMORY;
 		c->autostart = true;
