@@ -452,6 +452,21 @@ static void send(unsigned from, unsigned to, u32 low)
 	lapic_write(lapic(from), APIC_ICR_LOW, low);
 }
 
+/* Nothing reaches a vCPU that the guest does not have. */
+static void test_absent_vcpu(void **state)
+{
+	(void)state;
+	fake->vm.present = ~0ull & ~BIT(2);
+	lapic_write(lapic(1), APIC_ICR_LOW, 2u << 18 | 0x4000 | 0x99);
+	assert_int_equal(takers(0x99), 0xb);
+	send(1, 2, 0x4000 | 0x9a);
+	assert_int_equal(takers(0x9a), 0);
+	send(1, 2, DELIVERY_NMI << 8 | 0x4000);
+	send(1, 2, DELIVERY_INIT << 8 | 0x4000);
+	send(1, 2, DELIVERY_SIPI << 8 | 0x4000);
+	assert_int_equal(fake->vm.vcpu[2]->events, 0);
+}
+
 static void test_ipis_are_edges(void **state)
 {
 	(void)state;
@@ -787,6 +802,7 @@ int main(void)
 		TEST(test_destinations_xapic),
 		TEST(test_destinations_x2apic),
 		TEST(test_shorthands),
+		TEST(test_absent_vcpu),
 		TEST(test_ipis_are_edges),
 		TEST(test_reserved_delivery_modes_do_nothing),
 		TEST(test_init_and_sipi),

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/vdev/vdevs.h"
 #include "core/reg_ids.h"
 #include "core/timer.h"
 #include "core/work.h"
@@ -108,12 +109,45 @@ static void test_vms(void **state)
 	assert_prints("vms", "There are no VMs.\n");
 }
 
+static void test_vcpus_come_and_go(void **state)
+{
+	(void)state;
+	vm[0].present = 0x1;
+	assert_has(cmd("vms"), "shell            running    1/2     256 MiB");
+	assert_has(cmd("vms --json"), "\"vcpus\":1,\"max_vcpus\":2,");
+	assert_prints("remove-cpu shell 1", "VM shell does not have vCPU 1 now\n");
+	assert_int_equal(irq_line, 0);
+	assert_prints("add-cpu shell", "VM shell has vCPU 1 now\n");
+	assert_int_equal(vm[0].present, 0x3);
+	assert_int_equal(irq_line, GED_GSI);
+	assert_prints("add-cpu shell", "VM shell has all of its 2 vCPUs: max-cpus in firn.conf "
+				       "allows "
+				       "for more\n");
+	assert_prints("remove-cpu shell 0", "vCPU 0 stays: the guest started with it\n");
+	assert_prints("remove-cpu shell 2", "VM shell has no vCPU 2, only 0 to 1\n");
+	assert_prints("vm remove-cpu shell 1", "VM shell is asked to give vCPU 1 back\n");
+	assert_int_equal(vm[0].present, 0x3);
+	vm[0].state = VM_PAUSED;
+	assert_prints("add-cpu shell", "VM shell is paused: this needs a VM that is running\n");
+}
+
+static void test_power_button(void **state)
+{
+	(void)state;
+	assert_prints("shutdown shell", "VM shell: power button pressed\n");
+	assert_int_equal(irq_line, GED_GSI);
+	assert_int_equal(vm[0].vdevs->ged.events, GED_POWER_BUTTON);
+	assert_prints("shutdown tests", "VM tests is stopped: this needs a VM that is running\n");
+	assert_null(called); /* the machine goes on */
+}
+
 static void test_vm_names(void **state)
 {
-	static const char *const with_vm[] = { "console %s", "start %s",  "stop %s",
-					       "pause %s",   "resume %s", "reset %s",
-					       "exits %s",   "regs %s 0", "set %s 0 rax 1",
-					       "dump %s 0 1" };
+	static const char *const with_vm[] = { "console %s",  "start %s",   "stop %s",
+					       "pause %s",    "resume %s",  "reset %s",
+					       "exits %s",    "regs %s 0",  "set %s 0 rax 1",
+					       "dump %s 0 1", "add-cpu %s", "remove-cpu %s 1",
+					       "shutdown %s" };
 	char line[64];
 
 	(void)state;
@@ -642,7 +676,8 @@ static void test_json_output(void **state)
 				fail_msg("not JSON: %s", cmd(line));
 		nr_vms = NR_VMS;
 	}
-	assert_has(cmd("vms --json"), "{\"name\":\"shell\",\"state\":\"running\",\"abi\":1,\"vcpus\":2,\"max_vcpus\":2,"
+	assert_has(cmd("vms --json"), "{\"name\":\"shell\",\"state\":\"running\",\"abi\":1,"
+				      "\"vcpus\":2,\"max_vcpus\":2,"
 				      "\"memory\":268435456,\"crashes\":0,\"restarts\":0,\"cpus\":["
 				      "1,0],\"reason\":\"\"}");
 	assert_has(cmd("--json vms"), "unknown command");
@@ -698,6 +733,8 @@ int main(void)
 		TEST(test_every_command_checks_its_arguments),
 		TEST(test_help_of_nothing),
 		TEST(test_vms),
+		TEST(test_vcpus_come_and_go),
+		TEST(test_power_button),
 		TEST(test_vm_names),
 		TEST(test_life),
 		TEST(test_life_in_the_wrong_state),

@@ -60,6 +60,30 @@ static void test_sipi_starts_a_waiting_vcpu(void **state)
 	assert_true(guest->runs > 0);
 }
 
+/* A vCPU that the guest gave back: it leaves its CPU, and no SIPI starts it before it is added. */
+static void test_absent_vcpu(void **state)
+{
+	(void)state;
+	begin_alive(guest_halt);
+	vm->present &= ~BIT(1);
+	vcpu_post_event(ap, VCPU_EVENT_INIT);
+	settle();
+	assert_int_equal(ap->state, VCPU_WAIT_SIPI);
+	assert_false(guest->on_cpu);
+	guest_send_sipi(ap, 0x20);
+	settle();
+	assert_int_equal(guest->sipis, 0);
+	assert_int_equal(ap->state, VCPU_WAIT_SIPI);
+	vm->present |= BIT(1);
+	settle();
+	assert_int_equal(guest->sipis, 0); /* it was not kept for later */
+	guest_send_init(ap);
+	guest_send_sipi(ap, 0x21);
+	settle();
+	assert_int_equal(guest->sipis, 1);
+	assert_int_equal(guest->vector, 0x21);
+}
+
 static void test_sipi_before_init_is_dropped(void **state)
 {
 	(void)state;
@@ -531,6 +555,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_sipi_starts_a_waiting_vcpu),
+		TEST(test_absent_vcpu),
 		TEST(test_sipi_before_init_is_dropped),
 		TEST(test_init_after_sipi_drops_the_sipi),
 		TEST(test_second_sipi_is_ignored),

@@ -615,6 +615,71 @@ static void test_requests_of_guests(void **state)
 	}
 }
 
+static void guest_panics(struct vcpu *vcpu)
+{
+	vm_panicked(vcpu->vm);
+}
+
+/* Whatever follows a reboot: a panic has an answer of its own. */
+static void test_guest_panic(void **state)
+{
+	static const struct {
+		enum vm_action action;
+		enum vm_transition expected;
+		const char *said;
+	} rows[] = {
+		{ VM_ACTION_KEEP, VM_CRASH, "VM a crashed: the guest's kernel panicked" },
+		{ VM_ACTION_RESET, VM_RESET, "VM a reset: the guest's kernel panicked" },
+		{ VM_ACTION_STOP, VM_STOP, "VM a stopped: the guest's kernel panicked" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct vm *vm = make_vm(0, 1);
+
+		nr_done = 0;
+		said_clear();
+		configs[0].on_panic = rows[i].action;
+		configs[0].on_reboot = VM_ACTION_STOP;
+		guest_of(vm->vcpu[0])->step[0] = guest_panics;
+		start_vm_ok(vm);
+		for (unsigned j = 0; j < 20 && !nr_done; j++)
+			cpu_pass(0);
+		assert_int_equal(nr_done, 1);
+		assert_int_equal(done[0].what, rows[i].expected);
+		assert_said(rows[i].said);
+		guest_of(vm->vcpu[0])->step[0] = NULL;
+		remove_vms();
+	}
+}
+
+/* A start gives as many as the configuration says; a reset leaves what is there. */
+static void test_vcpus_that_are_there(void **state)
+{
+	struct vm *vm;
+
+	(void)state;
+	set_cpus(2);
+	configs[0].abi = ABI_NEWEST;
+	vm = make_vm(0, 4);
+	configs[0].cpus = 2;
+	assert_int_equal(vm->nr_vcpus, 4);
+	assert_int_equal(vm->abi, ABI_NEWEST);
+	start_vm_ok(vm);
+	settle();
+	assert_int_equal(vm->present, 0x3);
+	vm->present = 0xd;
+	assert_int_equal(vm_reset(vm), FIRN_OK);
+	settle();
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_int_equal(vm->present, 0xd);
+	assert_int_equal(vm_stop(vm), FIRN_OK);
+	settle();
+	start_vm_ok(vm);
+	assert_int_equal(vm->present, 0x3);
+	settle();
+}
+
 /* An order to stop ends a run in the middle of it; what was asked for last by each counts once. */
 static void test_two_vcpus_crash_at_once(void **state)
 {
@@ -839,6 +904,8 @@ int main(void)
 		TEST(test_request_while_the_start_is_queued),
 		TEST(test_stop_event_of_the_last_life),
 		TEST(test_requests_of_guests),
+		TEST(test_guest_panic),
+		TEST(test_vcpus_that_are_there),
 		TEST(test_two_vcpus_crash_at_once),
 		TEST(test_restart_that_fails),
 		TEST(test_exit_status_is_kept),
