@@ -164,7 +164,7 @@ static void eject(struct cpu_hotplug *hp, unsigned id)
 	hp->removing &= others;
 	hp->firmware &= others;
 	__atomic_fetch_and(&hp->vm->present, others, __ATOMIC_ACQ_REL);
-	vcpu_post_event(hp->vm->vcpu[id], VCPU_EVENT_INIT);
+	vcpu_post_init(hp->vm->vcpu[id]);
 	log_info("VM %s: vCPU %u is removed", hp->vm->config->name, id);
 }
 

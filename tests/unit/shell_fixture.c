@@ -124,9 +124,9 @@ void vm_set_irq(struct vm *on, unsigned gsi, bool level)
 	(void)on;
 	irq_line = level ? gsi : 0;
 }
-void vcpu_post_event(struct vcpu *v, u32 events)
+void vcpu_post_init(struct vcpu *v)
 {
-	v->events |= events;
+	v->events |= VCPU_EVENT_INIT;
 }
 void console_focus(struct vm *to)
 {

@@ -70,15 +70,15 @@ static void test_absent_vcpu(void **state)
 	settle();
 	assert_int_equal(ap->state, VCPU_WAIT_SIPI);
 	assert_false(guest->on_cpu);
-	guest_send_sipi(ap, 0x20);
+	vcpu_post_sipi(ap, 0x20);
 	settle();
 	assert_int_equal(guest->sipis, 0);
 	assert_int_equal(ap->state, VCPU_WAIT_SIPI);
 	vm->present |= BIT(1);
 	settle();
 	assert_int_equal(guest->sipis, 0); /* it was not kept for later */
-	guest_send_init(ap);
-	guest_send_sipi(ap, 0x21);
+	vcpu_post_init(ap);
+	vcpu_post_sipi(ap, 0x21);
 	settle();
 	assert_int_equal(guest->sipis, 1);
 	assert_int_equal(guest->vector, 0x21);
