@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/config_parser.h"
+#include "core/paravirt.h"
 
 void config_add_error(struct config_errors *errors, unsigned line, const char *fmt, ...)
 {
@@ -144,6 +145,7 @@ static void begin_vm(struct parser *p, struct text name)
 		.memory = VM_MEMORY_DEFAULT,
 		.autostart = true,
 		.rng = true,
+		.paravirt = PARAVIRT_ALL,
 		.on_triple_fault = VM_ACTION_RESET,
 		.on_reboot = VM_ACTION_RESET,
 		.on_panic = VM_ACTION_KEEP,

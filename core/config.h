@@ -68,6 +68,7 @@ struct vm_config {
 	unsigned cap;			/* percent of one CPU for all vCPUs together, 0 = none */
 	struct cpu_set pin;		/* CPUs that it may use, empty = all */
 	unsigned pin_line;		/* in firn.conf, for messages */
+	u32 paravirt;			/* enum paravirt bits; default PARAVIRT_ALL */
 	bool autostart;			/* default yes */
 	bool rng;			/* virtio-rng; default yes */
 	bool test_devices;		/* debug exit 0xf4, debug console 0xe9; default no */

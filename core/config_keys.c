@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/config_parser.h"
+#include "core/paravirt.h"
 
 #define MEMORY_UNIT MiB
 #define MEMORY_MIN  (16 * MiB)
@@ -40,6 +41,12 @@ static const struct choice panic_actions[] = {
 	{ "reset", VM_ACTION_RESET },
 	{ "stop", VM_ACTION_STOP },
 	{ NULL, 0 },
+};
+#define PARAVIRT_CHOICE(bit, name, text) { text, PARAVIRT_##name },
+static const struct choice paravirt_features[] = {
+	{ "all", PARAVIRT_ALL },
+	{ "none", 0 },
+	PARAVIRT_FEATURES(PARAVIRT_CHOICE){ NULL, 0 },
 };
 
 static void bad_value(const struct setting *s, struct text found, const struct suggestion *best)
@@ -102,6 +109,26 @@ static bool set_text(const struct setting *s, struct text from, char *to, size_t
 		memcpy(to, from.s, from.len);
 	to[from.len] = '\0';
 	return true;
+}
+
+/* From left to right; "-" before a word takes it away from what is there. */
+static void set_paravirt(const struct setting *s)
+{
+	struct text rest = s->value, word;
+	unsigned all = 0, one;
+	bool more, take;
+
+	do {
+		more = text_split(&rest, ',', &word);
+		word = text_trim(more ? word : rest);
+		take = word.len && word.s[0] == '-';
+		word.s += take;
+		word.len -= take;
+		if (!choose(s, paravirt_features, word, &one))
+			return;
+		all = take ? all & ~one : all | one;
+	} while (more);
+	s->p->vm->paravirt = all;
 }
 
 static void set_console(const struct setting *s)
@@ -432,6 +459,10 @@ const struct parser_key config_keys[] = {
 		   "with memory and registers kept for inspection." },
 	  .section = SECTION_VM,
 	  .set = set_on_panic },
+	{ .doc = { "vm", "paravirt", "all, none, or features separated by commas", "all",
+		   "What of KVM's paravirtual interface the VM is offered." },
+	  .section = SECTION_VM,
+	  .set = set_paravirt },
 };
 
 const unsigned config_nr_keys = ARRAY_SIZE(config_keys);

@@ -15,6 +15,12 @@ struct pvclock {
 	u64 system_time_msr; /* last value written; bit 0 = enabled */
 };
 
+/* KVM paravirtual EOI (pv_eoi.c). */
+struct pv_eoi {
+	u64 msr;    /* last value written; bit 0 = enabled */
+	bool armed; /* the bit in guest memory was set, and not looked at since */
+};
+
 struct arch_vcpu {
 	/* enum x86_gpr order; RSP's slot is not used: hardware holds it: use virt_get(VREG_RSP). */
 	u64 gpr[NR_GPRS];
@@ -31,6 +37,8 @@ struct arch_vcpu {
 	struct lapic lapic;
 	struct pvclock pvclock;
 	struct steal_time steal;
+	struct pv_eoi pv_eoi;
+	u64 poll_control; /* KVM MSR; bit 0: the host may poll instead of sleeping when it halts */
 	struct emu_decode_cache *decoded; /* emulate.h */
 	struct walk_memo walks[WALK_MEMOS];
 	union {

@@ -35,7 +35,8 @@ struct builder {
 	cpuid_source host;
 	u32 max_basic, max_extended; /* of the host */
 	enum cpuid_vendor vendor;
-	unsigned nr_vcpus, id_bits; /* bits of an APIC id that number a vCPU */
+	const struct cpuid_vm *vm;
+	unsigned id_bits; /* of an APIC id that number a vCPU */
 };
 
 /* Leaves that the host does not have read zero. */
@@ -129,7 +130,9 @@ static void add_features(struct builder *b)
 	for (size_t i = 0; i < cpuid_nr_own_features; i++)
 		set_feature(b, cpuid_own_features[i], true);
 	for (size_t i = 0; i < cpuid_nr_kvm_features; i++)
-		set_feature(b, cpuid_kvm_features[i].feature, true);
+		set_feature(b, cpuid_kvm_features[i].feature,
+			    b->vm->paravirt &
+				    BIT(CPUID_FEATURE_BIT(cpuid_kvm_features[i].feature)));
 }
 
 static bool offers(const struct builder *b, u32 feature)
@@ -174,7 +177,7 @@ static void add_topology(struct builder *b, u32 leaf)
 	e->ecx = LEVEL_SMT;
 	e = add_leaf(b, leaf, 1, true);
 	e->eax = b->id_bits;
-	e->ebx = b->nr_vcpus;
+	e->ebx = b->vm->nr_vcpus;
 	e->ecx = LEVEL_CORE;
 }
 
@@ -230,14 +233,14 @@ static void fill_version(struct builder *b)
 {
 	entry(b, CPUID_FEATURES, 0)->eax = FEATURES_MAX_SUBLEAF;
 	entry(b, CPUID_VERSION, 0)->ebx |= 1u << b->id_bits << VERSION_COUNT_SHIFT;
-	set_feature(b, X86_FEATURE_HTT, b->nr_vcpus > 1);
+	set_feature(b, X86_FEATURE_HTT, b->vm->nr_vcpus > 1);
 	if (b->vendor == CPUID_AMD) {
-		set_feature(b, X86_FEATURE_CMP_LEGACY, b->nr_vcpus > 1);
+		set_feature(b, X86_FEATURE_CMP_LEGACY, b->vm->nr_vcpus > 1);
 		entry(b, CPUID_EXT1, 0)->edx |= entry(b, CPUID_VERSION, 0)->edx & AMD_EXT1_ALIASES;
 	}
 }
 
-static void fill_hypervisor(struct builder *b, u64 tsc_khz)
+static void fill_hypervisor(struct builder *b)
 {
 	struct cpuid_leaf *e = entry(b, CPUID_HYPERVISOR, 0);
 
@@ -247,8 +250,9 @@ static void fill_hypervisor(struct builder *b, u64 tsc_khz)
 	e->edx = KVM_SIGNATURE_EDX;
 	/* The local APIC timer counts TSC ticks, so its bus runs at the same frequency. */
 	e = entry(b, CPUID_KVM_TIMING, 0);
-	e->eax = (u32)tsc_khz;
-	e->ebx = (u32)tsc_khz;
+	e->eax = (u32)b->vm->tsc_khz;
+	e->ebx = (u32)b->vm->tsc_khz;
+	entry(b, CPUID_KVM, 0)->edx = b->vm->hints;
 }
 
 static void fill_address(struct builder *b)
@@ -260,7 +264,7 @@ static void fill_address(struct builder *b)
 	e->eax = MIN(out[CPUID_EAX] & 0xff, GUEST_PHYS_BITS) | GUEST_LINEAR_BITS
 								       << ADDRESS_LINEAR_SHIFT;
 	if (b->vendor == CPUID_AMD)
-		e->ecx = (b->nr_vcpus - 1) | b->id_bits << AMD_APIC_ID_BITS_SHIFT;
+		e->ecx = (b->vm->nr_vcpus - 1) | b->id_bits << AMD_APIC_ID_BITS_SHIFT;
 }
 
 static void probe(struct builder *b)
@@ -274,13 +278,13 @@ static void probe(struct builder *b)
 	b->host(CPUID_EXTENDED, 0, out);
 	/* CPUs without extended leaves answer with something else. */
 	b->max_extended = out[CPUID_EAX] >= CPUID_EXTENDED ? out[CPUID_EAX] : CPUID_EXTENDED;
-	while (1u << b->id_bits < b->nr_vcpus)
+	while (1u << b->id_bits < b->vm->nr_vcpus)
 		b->id_bits++;
 }
 
-void cpuid_image_build(struct cpuid_image *image, cpuid_source host, unsigned nr_vcpus, u64 tsc_khz)
+void cpuid_image_build(struct cpuid_image *image, cpuid_source host, const struct cpuid_vm *vm)
 {
-	struct builder b = { .image = image, .host = host, .nr_vcpus = nr_vcpus };
+	struct builder b = { .image = image, .host = host, .vm = vm };
 
 	memset(image, 0, sizeof(*image));
 	probe(&b);
@@ -293,7 +297,7 @@ void cpuid_image_build(struct cpuid_image *image, cpuid_source host, unsigned nr
 	if (b.vendor == CPUID_INTEL)
 		add_topology(&b, CPUID_TOPOLOGY2);
 	fill_version(&b);
-	fill_hypervisor(&b, tsc_khz);
+	fill_hypervisor(&b);
 	fill_address(&b);
 	entry(&b, CPUID_BASIC, 0)->eax = b.vendor == CPUID_AMD ? BASIC_MAX_AMD : BASIC_MAX_INTEL;
 	entry(&b, CPUID_EXTENDED, 0)->eax = CPUID_ADDRESS;

@@ -33,9 +33,15 @@ struct cpuid_image {
 /* Reads one leaf of a CPU: the real one, or a fake in unit tests. */
 typedef void (*cpuid_source)(u32 leaf, u32 subleaf, u32 out[4]);
 
+/* What a VM's image depends on besides the host. */
+struct cpuid_vm {
+	unsigned nr_vcpus;
+	u64 tsc_khz;
+	u32 paravirt; /* enum paravirt: what may be offered */
+	u32 hints;    /* KVM_HINT_* */
+};
 /* Builds the image from policy tables masked with what the host has. */
-void cpuid_image_build(struct cpuid_image *image, cpuid_source host, unsigned nr_vcpus,
-		       u64 tsc_khz);
+void cpuid_image_build(struct cpuid_image *image, cpuid_source host, const struct cpuid_vm *vm);
 /* Fills index from leaf[], whose leaves are all in a range; for those who add entries. */
 void cpuid_image_index(struct cpuid_image *image);
 /* First difference of two images as text ("leaf 0x7.0 EBX: 0x1 != 0x0"); false = equal. */

@@ -142,12 +142,8 @@ const u32 cpuid_own_features[] = {
 	X86_FEATURE_MCA,    X86_FEATURE_ARAT,	      X86_FEATURE_TSC_ADJUST,
 };
 
-const struct cpuid_kvm_feature cpuid_kvm_features[] = {
-	{ KVM_FEATURE_CLOCKSOURCE, "CLOCKSOURCE" },
-	{ KVM_FEATURE_NOP_IO_DELAY, "NOP_IO_DELAY" },
-	{ KVM_FEATURE_CLOCKSOURCE2, "CLOCKSOURCE2" },
-	{ KVM_FEATURE_CLOCKSOURCE_STABLE, "CLOCKSOURCE_STABLE" },
-};
+#define KVM_ROW(bit, name, text) { KVM_FEATURE_##name, #name },
+const struct cpuid_kvm_feature cpuid_kvm_features[] = { PARAVIRT_FEATURES(KVM_ROW) };
 
 /* A feature goes when what it needs is not there. Ordered: needs come first. */
 const struct cpuid_dependency cpuid_dependencies[] = {
@@ -177,6 +173,8 @@ const struct cpuid_dependency cpuid_dependencies[] = {
 	{ X86_FEATURE_XSAVEOPT, X86_FEATURE_XSAVE },
 	{ X86_FEATURE_XGETBV1, X86_FEATURE_XSAVE },
 	{ X86_FEATURE_INVPCID, X86_FEATURE_PCID },
+	{ KVM_FEATURE_PV_TLB_FLUSH, KVM_FEATURE_STEAL_TIME },
+	{ KVM_FEATURE_PV_SCHED_YIELD, KVM_FEATURE_STEAL_TIME },
 };
 
 const size_t cpuid_nr_leaves = ARRAY_SIZE(cpuid_leaves);

@@ -8,6 +8,7 @@
 #include "arch/x86/guest_msr_rules.h"
 #include "arch/x86/kvm_para.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pv_eoi.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
 #include "core/guest_layout.h"
@@ -122,7 +123,17 @@ static const struct msr_row rows[] = {
 	{ MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME, "KVM_SYSTEM_TIME",
 	  NEEDS(KVM_FEATURE_CLOCKSOURCE2), .read = msr_read_pvclock, .write = msr_write_pvclock,
 	  .flags = MSR_RESET | MSR_RESET_BY_INIT | MSR_RESET_BY_WRITE },
-	{ MSR_KVM_SYSTEM_TIME + 1, MSR_KVM_LAST, "KVM", ABSENT },
+	{ MSR_KVM_SYSTEM_TIME + 1, MSR_KVM_STEAL_TIME - 1, "KVM", ABSENT },
+	{ MSR_KVM_STEAL_TIME, MSR_KVM_STEAL_TIME, "KVM_STEAL_TIME", NEEDS(KVM_FEATURE_STEAL_TIME),
+	  FIELD(steal.msr), .write = msr_write_steal_time,
+	  .flags = MSR_RESET | MSR_RESET_BY_INIT | MSR_RESET_BY_WRITE },
+	{ MSR_KVM_PV_EOI, MSR_KVM_PV_EOI, "KVM_PV_EOI", NEEDS(KVM_FEATURE_PV_EOI),
+	  FIELD(pv_eoi.msr), .write = msr_write_pv_eoi,
+	  .flags = MSR_RESET | MSR_RESET_BY_INIT | MSR_RESET_BY_WRITE },
+	{ MSR_KVM_POLL_CONTROL, MSR_KVM_POLL_CONTROL, "KVM_POLL_CONTROL",
+	  NEEDS(KVM_FEATURE_POLL_CONTROL), FIELD(poll_control), .reset = POLL_CONTROL_HOST_POLLS,
+	  .write = msr_write_poll_control, .flags = MSR_RESET },
+	{ MSR_KVM_POLL_CONTROL + 1, MSR_KVM_LAST, "KVM", ABSENT },
 	{ MSR_EFER, MSR_EFER, "EFER", .where = VREG_EFER, .read = msr_read_stored,
 	  .write = msr_write_efer, .restore = msr_restore_efer,
 	  .flags = MSR_VREG | MSR_RESET | MSR_RESET_BY_INIT },

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "arch/x86/guest_msr.h"
+#include "arch/x86/kvm_para.h"
+#include "arch/x86/pv_eoi.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
 #include "core/guest_layout.h"
@@ -209,6 +211,26 @@ MSR_WRITER(msr_write_pvclock)
 {
 	UNUSED_ARGS;
 	return pvclock_msr_write(vcpu, msr, value);
+}
+
+MSR_WRITER(msr_write_steal_time)
+{
+	UNUSED_ARGS;
+	return steal_time_msr_write(vcpu, value);
+}
+
+MSR_WRITER(msr_write_pv_eoi)
+{
+	UNUSED_ARGS;
+	return pv_eoi_msr_write(vcpu, value);
+}
+
+MSR_WRITER(msr_write_poll_control)
+{
+	if (value & ~POLL_CONTROL_HOST_POLLS)
+		return false;
+	msr_store(vcpu, row, msr, value);
+	return true;
 }
 
 /* IBRS and STIBP: a CPU with one of them ignores the other bit, it does not refuse it. */

@@ -4,26 +4,80 @@
 
 #include "arch/x86/kvm_para.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pv_ipi.h"
 #include "arch/x86/virt.h"
+#include "core/sched.h"
+
+#define WORD_BITS_WIDE	 64
+#define WORD_BITS_NARROW 32
+
+/* The same parameter list for every call, whether it needs all of it or not. */
+#define UNUSED_ARGS ((void)vcpu, (void)arg, (void)wide)
 
 /* Only makes the vCPU exit, so that pending interrupts are looked at. */
-static s64 vapic_poll_irq(struct vcpu *vcpu, const u64 arg[4])
+static s64 vapic_poll_irq(struct vcpu *vcpu, const u64 arg[4], bool wide)
 {
-	(void)vcpu;
-	(void)arg;
+	UNUSED_ARGS;
+	return 0;
+}
+
+/* NULL: there is none with that APIC id. */
+static struct vcpu *find_vcpu(struct vcpu *caller, u64 apic_id)
+{
+	return apic_id < caller->vm->nr_vcpus ? caller->vm->vcpu[apic_id] : NULL;
+}
+
+/* A lock's owner wakes the next waiter: arg[0] has no meaning, arg[1] is its APIC id. */
+static s64 kick_cpu(struct vcpu *vcpu, const u64 arg[4], bool wide)
+{
+	struct vcpu *target = find_vcpu(vcpu, arg[1]);
+
+	UNUSED_ARGS;
+	if (target) {
+		vcpu_unhalt(target);
+		if (target != vcpu)
+			sched_yield_to(target);
+	}
 	return 0;
 }
 
 /*
- * Clock pairing (9) is not here: the host's wall clock has whole seconds only, and what the guest
- * would get is an exact time.
+ * What the guest would get is an exact pair of its TSC and the wall clock, and the host's wall clock
+ * has whole seconds only: the answer is KVM's for clocks that can't be paired.
  */
+static s64 clock_pairing(struct vcpu *vcpu, const u64 arg[4], bool wide)
+{
+	UNUSED_ARGS;
+	return -KVM_EOPNOTSUPP;
+}
+
+static s64 send_ipi(struct vcpu *vcpu, const u64 arg[4], bool wide)
+{
+	return pv_send_ipi(vcpu, arg[0], arg[1], arg[2], arg[3],
+			   wide ? WORD_BITS_WIDE : WORD_BITS_NARROW);
+}
+
+/* The caller waits for an answer of that vCPU. */
+static s64 sched_yield(struct vcpu *vcpu, const u64 arg[4], bool wide)
+{
+	struct vcpu *target = find_vcpu(vcpu, arg[0]);
+
+	UNUSED_ARGS;
+	if (target && target != vcpu)
+		sched_yield_to(target);
+	return 0;
+}
+
 const struct hypercall hypercalls[] = {
 	{ KVM_HC_VAPIC_POLL_IRQ, 0, "VAPIC_POLL_IRQ", vapic_poll_irq },
+	{ KVM_HC_KICK_CPU, KVM_FEATURE_PV_UNHALT, "KICK_CPU", kick_cpu },
+	{ KVM_HC_CLOCK_PAIRING, 0, "CLOCK_PAIRING", clock_pairing },
+	{ KVM_HC_SEND_IPI, KVM_FEATURE_PV_SEND_IPI, "SEND_IPI", send_ipi },
+	{ KVM_HC_SCHED_YIELD, KVM_FEATURE_PV_SCHED_YIELD, "SCHED_YIELD", sched_yield },
 };
 const size_t nr_hypercalls = ARRAY_SIZE(hypercalls);
 
-static s64 dispatch(struct vcpu *vcpu, u64 number, const u64 arg[4])
+static s64 dispatch(struct vcpu *vcpu, u64 number, const u64 arg[4], bool wide)
 {
 	const struct cpuid_image *image = &vcpu->vm->arch.cpuid;
 
@@ -34,7 +88,7 @@ static s64 dispatch(struct vcpu *vcpu, u64 number, const u64 arg[4])
 			continue;
 		if (call->feature && !cpuid_image_offers(image, call->feature))
 			break;
-		return call->fn(vcpu, arg);
+		return call->fn(vcpu, arg, wide);
 	}
 	return -KVM_ENOSYS;
 }
@@ -70,6 +124,6 @@ void guest_hypercall(struct vcpu *vcpu)
 			arg[i] = (u32)arg[i];
 	}
 	if (cpl == 0)
-		result = dispatch(vcpu, number, arg);
+		result = dispatch(vcpu, number, arg, wide);
 	vcpu->arch.gpr[REG_RAX] = wide ? (u64)result : (u32)result;
 }

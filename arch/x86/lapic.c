@@ -6,6 +6,7 @@
 
 #include "arch/x86/cpuid_image.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pv_eoi.h"
 #include "core/vcpu.h"
 
 #define REG_SHIFT 4 /* a register every 16 bytes; the x2APIC MSR number counts registers */
@@ -92,6 +93,10 @@ static u32 register_value(const struct lapic *lapic, u32 offset)
 	switch (offset) {
 	case APIC_TIMER_CURRENT:
 		return lapic_timer_current(lapic);
+	case APIC_PPR:
+	case APIC_ISR ...(APIC_TMR - 1):
+		pv_eoi_sync(lapic->vcpu);
+		return lapic_reg(lapic, offset);
 	default:
 		return lapic_reg(lapic, offset);
 	}

@@ -143,6 +143,8 @@ int lapic_pending(struct lapic *lapic);
 /* Highest vector in IRR / ISR regardless of priority, or -1 (for RVI and SVI). */
 int lapic_highest_irr(struct lapic *lapic);
 int lapic_highest_isr(struct lapic *lapic);
+/* Is exactly one vector in service, and edge-triggered? */
+bool lapic_one_edge_in_service(const struct lapic *lapic);
 /* Moves vector from IRR to ISR: it is being delivered. */
 void lapic_accept(struct lapic *lapic, u8 vector);
 /* EOI; level-triggered vectors are told to the IOAPIC. */
@@ -158,6 +160,8 @@ bool lapic_has_work(struct lapic *lapic);
 /* Bus side: delivers a message to every matching LAPIC of the VM. Any CPU. Returns targets that took it. */
 unsigned lapic_deliver(struct vm *vm, struct lapic *source, u32 dest, bool logical,
 		       enum lapic_delivery mode, u8 vector, bool level, bool assert_);
+/* An edge from another vCPU of the VM to this one; true = it took it. Any CPU. */
+bool lapic_accept_ipi(struct lapic *lapic, enum lapic_delivery mode, u8 vector);
 /* Vectors programmed level in the IOAPIC need EOI exits: 256-bit map, for the EOI-exit bitmap. */
 void lapic_eoi_exit_bitmap(struct vm *vm, u64 bitmap[4]);
 

@@ -92,6 +92,12 @@ static bool accept(struct lapic *lapic, const struct message *msg)
 	}
 }
 
+bool lapic_accept_ipi(struct lapic *lapic, enum lapic_delivery mode, u8 vector)
+{
+	return lapic_enabled(lapic) &&
+	       accept(lapic, &(const struct message){ .mode = mode, .vector = vector });
+}
+
 static u32 task_priority_class(const struct lapic *lapic)
 {
 	return lapic_reg(lapic, APIC_TPR) >> 4 & 0xf;

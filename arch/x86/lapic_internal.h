@@ -36,6 +36,7 @@ enum lapic_timer_mode {
 #define ICR_DELIVERY_MASK   7u
 #define ICR_LOGICAL	    BIT(11)
 #define ICR_ASSERT	    BIT(14)
+#define ICR_LEVEL	    BIT(15)
 #define ICR_SHORTHAND_SHIFT 18
 #define ICR_SHORTHAND_MASK  3u
 #define ICR_DEST_SHIFT	    24 /* xAPIC, in the high register */

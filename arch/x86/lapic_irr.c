@@ -2,6 +2,7 @@
 /* LAPIC: posting, acceptance, priority and end of interrupts (SDM 3A 10.8), errors (10.5.3). */
 #include "arch/x86/lapic_internal.h"
 
+#include "arch/x86/pv_eoi.h"
 #include "core/vcpu.h"
 
 #define WORDS	       8    /* 32-bit registers of IRR, ISR, TMR */
@@ -155,8 +156,10 @@ void lapic_update_ppr(struct lapic *lapic)
 /* With a TPR shadow the processor writes TPR into the page by itself: PPR is never taken from there. */
 int lapic_pending(struct lapic *lapic)
 {
-	int vector = lapic_highest_irr(lapic);
+	int vector;
 
+	pv_eoi_sync(lapic->vcpu);
+	vector = lapic_highest_irr(lapic);
 	if (vector < 0 || !lapic_enabled(lapic))
 		return -1;
 	if (((u32)vector & PRIORITY_CLASS) <= (processor_priority(lapic) & PRIORITY_CLASS))
@@ -172,6 +175,19 @@ bool lapic_has_work(struct lapic *lapic)
 	return lapic_pending(lapic) >= 0;
 }
 
+bool lapic_one_edge_in_service(const struct lapic *lapic)
+{
+	int vector = highest_vector(lapic, APIC_ISR);
+
+	if (vector < 0 || test_vector(lapic, APIC_TMR, (u8)vector))
+		return false;
+	for (int i = 0; i < WORDS; i++)
+		if (lapic_reg(lapic, APIC_ISR + i * WORD_STRIDE) !=
+		    (i == vector / 32 ? BIT(vector % 32) : 0))
+			return false;
+	return true;
+}
+
 void lapic_accept(struct lapic *lapic, u8 vector)
 {
 	clear_vector(lapic, APIC_IRR, vector);
@@ -181,8 +197,10 @@ void lapic_accept(struct lapic *lapic, u8 vector)
 
 void lapic_eoi(struct lapic *lapic)
 {
-	int vector = lapic_highest_isr(lapic);
+	int vector;
 
+	pv_eoi_sync(lapic->vcpu);
+	vector = lapic_highest_isr(lapic);
 	if (vector < 0)
 		return;
 	clear_vector(lapic, APIC_ISR, vector);

@@ -44,9 +44,8 @@ static void add_steal(struct vcpu *vcpu, struct steal_area *area)
 	u32 version = (__atomic_load_n(&area->version, __ATOMIC_RELAXED) + 1) | 1;
 
 	__atomic_store_n(&area->version, version, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&area->steal, __atomic_load_n(&area->steal, __ATOMIC_RELAXED) + ns,
-			 __ATOMIC_RELAXED);
+			 __ATOMIC_RELEASE);
 	__atomic_store_n(&area->version, version + 1, __ATOMIC_RELEASE);
 	st->reported_tsc = vcpu->steal_tsc;
 }

@@ -51,6 +51,11 @@ void virt_use_software_lapic(void)
 		vmx_use_software_lapic();
 }
 
+bool virt_delivers_interrupts(void)
+{
+	return !is_svm && vmx_apicv;
+}
+
 const char *virt_cpu_status(unsigned cpu)
 {
 	return is_svm ? svm_cpu_status(cpu) : vmx_cpu_status(cpu);

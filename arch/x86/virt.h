@@ -82,6 +82,8 @@ void virt_update_apic_mode(struct vcpu *vcpu); /* APIC_BASE changed: xAPIC, x2AP
 
 /* Guests' LAPICs are not left to hardware. Boot CPU, before the first VM is made. */
 void virt_use_software_lapic(void);
+/* Does hardware deliver and end guests' interrupts? Any CPU. */
+bool virt_delivers_interrupts(void);
 
 /* CPU life, on the CPU itself. */
 enum firn_err virt_cpu_enable(void);

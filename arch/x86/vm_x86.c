@@ -4,6 +4,8 @@
 #include "arch/x86/cpuid_bits.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/interrupts.h"
+#include "arch/x86/kvm_para.h"
+#include "arch/x86/pv_eoi.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/x86.h"
@@ -23,15 +25,27 @@ static void read_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 	virt_mask_cpuid(leaf, out);
 }
 
+/* An end of interrupt that hardware does itself can't be cheaper. */
+static u32 offered_paravirt(const struct vm_config *config)
+{
+	return config->paravirt & (virt_delivers_interrupts() ? ~(u32)PARAVIRT_PV_EOI : ~0u);
+}
+
 enum firn_err arch_vm_create(struct vm *vm)
 {
+	const struct cpuid_vm wanted = {
+		.nr_vcpus = vm->config->max_cpus,
+		.tsc_khz = clock_tsc_khz(),
+		.paravirt = offered_paravirt(vm->config),
+		.hints = vm->dedicated ? KVM_HINT_REALTIME : 0,
+	};
 	u64 capabilities = 0;
 
 	if (cpu_features.max_leaf >= CPUID_FEATURES &&
 	    (cpuid(CPUID_FEATURES, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES))
 		rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities);
 	vm->arch.arch_capabilities = guest_msr_arch_capabilities(capabilities);
-	cpuid_image_build(&vm->arch.cpuid, read_cpuid, vm->config->max_cpus, clock_tsc_khz());
+	cpuid_image_build(&vm->arch.cpuid, read_cpuid, &wanted);
 	return virt_vm_create(vm);
 }
 
@@ -147,6 +161,7 @@ void arch_vcpu_resumed(struct vcpu *vcpu)
 
 void arch_vcpu_unload(struct vcpu *vcpu)
 {
+	pv_eoi_sync(vcpu);
 	virt_vcpu_unload(vcpu);
 	lapic_timer_detach(&vcpu->arch.lapic);
 }

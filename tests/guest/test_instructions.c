@@ -113,5 +113,5 @@ GUEST_TEST(instructions)
 	if (!check_no_fault("a hypercall", hypercall_once, NULL))
 		return;
 	check_eq("an unknown hypercall", hypercall(UNKNOWN_HYPERCALL), (u64)-KVM_ENOSYS);
-	check_eq("a hypercall that is not offered", hypercall(10), (u64)-KVM_ENOSYS);
+	check_eq("a hypercall that is not offered", hypercall(12), (u64)-KVM_ENOSYS);
 }

@@ -1,48 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* Several vCPUs: start by INIT and SIPI, interrupts and NMIs between them, time, shared memory. */
 #include "tests/guest/lib/apic.h"
-#include "tests/guest/lib/printf.h"
+#include "tests/guest/lib/smp.h"
 
-#define TRAMPOLINE	 0x9000ull
-#define MAX_AP		 8
-#define VECTOR_PING	 0x51
-#define VECTOR_LAST	 0x52
-#define ICR_ALL_BUT_SELF (3u << 18)
-#define ICR_BUSY	 BIT(12)
-#define PATIENCE	 (300 * late_ticks())
-#define COUNTS		 20000
-#define PINGS		 20
-
-extern char ap_trampoline[], ap_trampoline_end[];
-void ap_main(void);
-extern volatile u32 ap_next;
+#define VECTOR_PING 0x51
+#define PATIENCE    (300 * late_ticks())
+#define COUNTS	    20000
+#define PINGS	    20
 
 /* One for each started processor, by APIC id. */
 static struct ap {
 	volatile unsigned starts, pings, nmis, tsc_backwards, counted;
 	volatile u64 apic_base, lstar, cr0;
-} ap[MAX_AP];
+} ap[SMP_MAX];
 
 static volatile unsigned go, tsc_turn;
 static volatile u64 last_tsc;
 static volatile u64 shared_counter;
 
-static unsigned my_id(void)
-{
-	return cpuid(1, 0).ebx >> 24;
-}
-
 static void ping(struct interrupt_frame *frame)
 {
 	(void)frame;
-	__atomic_fetch_add(&ap[my_id()].pings, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&ap[smp_id()].pings, 1, __ATOMIC_SEQ_CST);
 	apic_write(APIC_EOI, 0);
 }
 
 static void nmi(struct interrupt_frame *frame)
 {
 	(void)frame;
-	__atomic_fetch_add(&ap[my_id()].nmis, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&ap[smp_id()].nmis, 1, __ATOMIC_SEQ_CST);
 }
 
 static void count_together(void)
@@ -68,11 +54,10 @@ static void compare_tsc(struct ap *me)
 	}
 }
 
-void ap_main(void)
+static void ap_main(void)
 {
-	struct ap *me = &ap[my_id() % MAX_AP];
+	struct ap *me = &ap[smp_id() % SMP_MAX];
 
-	tables_load();
 	me->apic_base = rdmsr(MSR_IA32_APIC_BASE);
 	me->lstar = rdmsr(MSR_LSTAR);
 	me->cr0 = read_cr0();
@@ -87,23 +72,6 @@ void ap_main(void)
 	__atomic_store_n(&me->counted, 1, __ATOMIC_SEQ_CST);
 	for (;;)
 		irq_wait();
-}
-
-static void send(unsigned id, u32 icr)
-{
-	u64 start = rdtsc();
-
-	apic_write(APIC_ICR_HIGH, id << 24);
-	apic_write(APIC_ICR_LOW, icr);
-	while ((apic_read(APIC_ICR_LOW) & ICR_BUSY) && rdtsc() - start < PATIENCE)
-		cpu_relax();
-}
-
-static void start_one(unsigned id)
-{
-	send(id, ICR_ASSERT | DELIVERY_INIT << 8);
-	spin_ticks(late_ticks());
-	send(id, ICR_ASSERT | DELIVERY_SIPI << 8 | TRAMPOLINE >> 12);
 }
 
 /* Waits for all of ids 1..count-1: the least of what field() gives reaches want. */
@@ -124,11 +92,11 @@ static void check_start(unsigned count)
 {
 	bool reset = true;
 
-	memcpy((void *)TRAMPOLINE, ap_trampoline, ap_trampoline_end - ap_trampoline);
+	smp_prepare(ap_main);
 	spin_ticks(late_ticks());
 	check_eq("no processor runs before its SIPI", ap[1].starts, 0);
 	for (unsigned id = 1; id < count; id++)
-		start_one(id);
+		smp_start(id);
 	if (!check("INIT and SIPI start every processor", wait_all(count, &ap[0].starts, 1),
 		   "1: %u, 2: %u, 3: %u", ap[1].starts, ap[2].starts, ap[3].starts))
 		return;
@@ -137,7 +105,7 @@ static void check_start(unsigned count)
 			 ap[id].lstar == 0;
 	check("their MSRs are as after reset", reset, "APIC_BASE 0x%llx LSTAR 0x%llx",
 	      (unsigned long long)ap[1].apic_base, (unsigned long long)ap[1].lstar);
-	send(1, ICR_ASSERT | DELIVERY_SIPI << 8 | TRAMPOLINE >> 12);
+	smp_send_sipi(1);
 	spin_ticks(2 * late_ticks());
 	check_eq("SIPI without INIT is ignored", ap[1].starts, 1);
 }
@@ -148,16 +116,16 @@ static void check_interrupts(unsigned count)
 
 	for (unsigned i = 1; i <= PINGS; i++) {
 		for (unsigned id = 1; id < count; id++)
-			send(id, ICR_ASSERT | VECTOR_PING);
+			smp_send(id, ICR_ASSERT | VECTOR_PING);
 		each &= wait_all(count, &ap[0].pings, i);
 	}
 	check("fixed interrupts wake the other processors each time", each, "1: %u of %u",
 	      ap[1].pings, PINGS);
-	send(0, ICR_ALL_BUT_SELF | ICR_ASSERT | VECTOR_PING);
+	smp_send(0, ICR_ALL_BUT_SELF | ICR_ASSERT | VECTOR_PING);
 	check("all but self", wait_all(count, &ap[0].pings, PINGS + 1) && ap[0].pings == 0,
 	      "1: %u, self: %u", ap[1].pings, ap[0].pings);
 	for (unsigned id = 1; id < count; id++)
-		send(id, ICR_ASSERT | DELIVERY_NMI << 8);
+		smp_send(id, ICR_ASSERT | ICR_NMI);
 	check("NMIs wake the other processors", wait_all(count, &ap[0].nmis, 1), "1: %u",
 	      ap[1].nmis);
 }
@@ -167,7 +135,7 @@ static void check_work(unsigned count)
 	unsigned backwards = 0;
 
 	go = 1;
-	send(0, ICR_ALL_BUT_SELF | ICR_ASSERT | VECTOR_PING);
+	smp_send(0, ICR_ALL_BUT_SELF | ICR_ASSERT | VECTOR_PING);
 	count_together();
 	compare_tsc(&ap[0]);
 	check("every processor finishes its work", wait_all(count, &ap[0].counted, 1), "1: %u",
@@ -180,17 +148,16 @@ static void check_work(unsigned count)
 
 static void check_restart(void)
 {
-	start_one(1);
+	smp_start(1);
 	check("INIT and SIPI start a running processor anew",
 	      wait_count(&ap[1].starts, 2, PATIENCE), "%u starts", ap[1].starts);
 }
 
 GUEST_TEST(smp)
 {
-	char option[8];
-	unsigned count = guest_option("cpus", option, sizeof(option))[0] - '0';
+	unsigned count = smp_count(2);
 
-	if (!check("command line says cpus=2..8", count >= 2 && count <= MAX_AP, "cpus=%s", option))
+	if (!count)
 		return;
 	apic_init();
 	set_handler(VECTOR_PING, ping);

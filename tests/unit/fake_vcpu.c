@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/console.h"
+#include "core/sched.h"
 #include "fake.h"
 
 #define FAKE_RAM_HPA 0x100000000ull
@@ -154,6 +155,16 @@ void vcpu_post_event(struct vcpu *vcpu, u32 events)
 {
 	__atomic_fetch_or(&vcpu->events, events, __ATOMIC_SEQ_CST);
 	vcpu_notify(vcpu);
+}
+
+__weak void vcpu_unhalt(struct vcpu *vcpu)
+{
+	fake_of(vcpu)->unhalts++;
+}
+
+__weak void sched_yield_to(struct vcpu *target)
+{
+	fake_of(target)->yields++;
 }
 
 __weak void vm_request_reset(struct vm *vm, const char *why)

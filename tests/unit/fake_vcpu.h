@@ -20,6 +20,7 @@ struct fake_vcpu {
 	enum x86_vector vector;
 	u32 error;
 	unsigned skipped, single_steps, tlb_flushes, apic_mode_updates, tsc_offset_updates;
+	unsigned unhalts, yields; /* vcpu_unhalt() and sched_yield_to() calls */
 	unsigned pdpte_loads;
 	u64 pdpte[4]; /* the last ones */
 	u8 apic_page[PAGE_SIZE] __aligned(PAGE_SIZE);

@@ -6,6 +6,7 @@
 
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/regs.h"
+#include "core/paravirt.h"
 #include "fake.h"
 
 struct host_cpu host;
@@ -114,11 +115,20 @@ void host_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 	}
 }
 
+void guest_image(struct cpuid_image *image, unsigned nr_vcpus)
+{
+	const struct cpuid_vm vm = { .nr_vcpus = nr_vcpus,
+				     .tsc_khz = GUEST_TSC_KHZ,
+				     .paravirt = PARAVIRT_ALL };
+
+	cpuid_image_build(image, host_cpuid, &vm);
+}
+
 struct fake_vm *guest_create(unsigned nr_vcpus)
 {
 	struct fake_vm *fake = fake_vm_create(nr_vcpus);
 
-	cpuid_image_build(&fake->vm.arch.cpuid, host_cpuid, nr_vcpus, GUEST_TSC_KHZ);
+	guest_image(&fake->vm.arch.cpuid, nr_vcpus);
 	for (unsigned i = 0; i < nr_vcpus; i++) {
 		struct vcpu *vcpu = &fake->vcpu[i]->vcpu;
 

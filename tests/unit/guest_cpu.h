@@ -26,6 +26,8 @@ void host_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
 
 #define GUEST_TSC_KHZ 2400000
 
+/* The image of a VM on the present host, with all of the paravirtual interface. */
+void guest_image(struct cpuid_image *image, unsigned nr_vcpus);
 /* A VM whose image was built from the present host, with LAPICs, all vCPUs reset. */
 struct fake_vm *guest_create(unsigned nr_vcpus);
 void guest_destroy(struct fake_vm *fake);

@@ -14,8 +14,8 @@ test_div128_SRC := arch/x86/div128.c
 GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c \
 	core/vcpu_signals.c arch/x86/cpuid_build.c arch/x86/cpuid_image.c arch/x86/cpuid_policy.c arch/x86/guest_msr.c \
 	arch/x86/guest_msr_rules.c arch/x86/guest_xstate.c arch/x86/ioapic.c arch/x86/lapic.c \
-	arch/x86/lapic_bus.c arch/x86/lapic_irr.c arch/x86/lapic_timer.c arch/x86/pvclock.c \
-	core/epoch.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
+	arch/x86/lapic_bus.c arch/x86/lapic_irr.c arch/x86/lapic_timer.c arch/x86/pv_eoi.c \
+	arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
 test_cpuid_image_SRC := $(GUEST_CPU_SRC)
 test_cpuid_image_CFLAGS := -Iarch/x86
 test_elf_load_SRC := boot/efi/elf_load.c
@@ -38,7 +38,7 @@ test_exception_SRC := arch/x86/exception.c
 test_exit_trace_SRC := core/exit_trace.c arch/fake/fake.c
 test_files_SRC :=
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
-test_guest_abi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c
+test_guest_abi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c arch/x86/pv_ipi.c
 test_guest_abi_CFLAGS := -Iarch/x86
 test_guest_cr_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c
 test_guest_cr_CFLAGS := -Iarch/x86
@@ -48,7 +48,7 @@ test_guest_walk_SRC := arch/x86/guest_walk.c
 test_guest_xstate_SRC := $(GUEST_CPU_SRC)
 test_guest_xstate_CFLAGS := -Iarch/x86
 test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
-test_hypercall_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c
+test_hypercall_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c arch/x86/pv_ipi.c
 test_hypercall_CFLAGS := -Iarch/x86
 test_iobus_LIBS := -Wl,--wrap=malloc,--wrap=free
 test_iobus_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
@@ -110,7 +110,7 @@ X86_TEST_CFLAGS := -iquote arch/x86
 FAKE_VCPU_SRC := tests/unit/fake_vcpu.c core/vcpu_signals.c arch/fake/fake.c
 GUEST_MEMORY_SRC := core/guest_memory.c core/memslot.c core/err.c
 LAPIC_SRC := $(FAKE_VCPU_SRC) arch/x86/lapic.c arch/x86/lapic_bus.c arch/x86/lapic_irr.c \
-	arch/x86/lapic_timer.c arch/x86/ioapic.c core/timer.c
+	arch/x86/lapic_timer.c arch/x86/ioapic.c arch/x86/pv_eoi.c $(GUEST_MEMORY_SRC) core/timer.c
 ACPI_SRC := core/vdev/acpi_tables.c build/core/vdev/acpi/dsdt.aml.S
 test_acpi_tables_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC)
 test_acpi_tables_CFLAGS := $(X86_TEST_CFLAGS)
@@ -126,9 +126,18 @@ test_lapic_threads_SAN := thread
 test_lapic_timer_SRC := $(LAPIC_SRC)
 test_lapic_timer_CFLAGS := $(X86_TEST_CFLAGS)
 test_pci_host_SRC := core/vdev/pci_host.c
+test_pv_eoi_SRC := $(LAPIC_SRC)
+test_pv_eoi_CFLAGS := $(X86_TEST_CFLAGS)
+test_pv_ipi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c arch/x86/pv_ipi.c
+test_pv_ipi_CFLAGS := -Iarch/x86
 test_pvclock_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/pvclock.c
 test_pvclock_CFLAGS := $(X86_TEST_CFLAGS)
 test_rtc_SRC := arch/fake/fake.c core/vdev/rtc.c
+test_steal_time_SRC := $(GUEST_CPU_SRC)
+test_steal_time_CFLAGS := -Iarch/x86
+test_steal_time_threads_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/steal_time.c
+test_steal_time_threads_CFLAGS := $(X86_TEST_CFLAGS)
+test_steal_time_threads_SAN := thread
 test_svm_events_SRC := $(LAPIC_SRC) arch/x86/svm/events.c arch/x86/svm/nmi.c arch/x86/exception.c
 test_svm_events_CFLAGS := $(X86_TEST_CFLAGS)
 test_svm_instruction_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/svm/instruction.c \
@@ -136,7 +145,7 @@ test_svm_instruction_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/svm/in
 test_svm_instruction_CFLAGS := $(X86_TEST_CFLAGS)
 test_uart16550_SRC := $(FAKE_VCPU_SRC) core/vdev/uart16550.c
 test_uart16550_CFLAGS := $(X86_TEST_CFLAGS)
-test_vdevs_SRC := $(LAPIC_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC) $(filter-out \
+test_vdevs_SRC := $(LAPIC_SRC) $(ACPI_SRC) $(filter-out \
 	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c \
 	core/work.c core/entropy.c core/chacha20.c core/files.c core/pmem.c arch/x86/msi.c
 test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/config.h"
+#include "core/paravirt.h"
 
 #define DOCUMENTATION "docs/configuration.md"
 
@@ -176,6 +177,42 @@ static void check_values(const char *section, const struct value_case *cases)
 		if (!cases->ok)
 			assert_int_equal(errors.error[0].line, strcmp(section, "[firn]") ? 3 : 2);
 	}
+}
+
+static void test_paravirt(void **state)
+{
+	static const struct {
+		const char *value;
+		u32 bits;
+	} cases[] = {
+		{ "all", PARAVIRT_ALL },
+		{ "none", 0 },
+		{ "steal-time", PARAVIRT_STEAL_TIME },
+		{ "pv-eoi,pv-unhalt", PARAVIRT_PV_EOI | PARAVIRT_PV_UNHALT },
+		{ "pv-eoi , pv-eoi", PARAVIRT_PV_EOI },
+		{ "all,-pv-eoi", PARAVIRT_ALL & ~(u32)PARAVIRT_PV_EOI },
+		{ "-pv-eoi, all", PARAVIRT_ALL },
+		{ "all, -all, clocksource2", PARAVIRT_CLOCKSOURCE2 },
+	};
+	static const struct value_case values[] = {
+		{ "paravirt=", false },		{ "paravirt=steal_time", false },
+		{ "paravirt=-", false },	{ "paravirt=all,", false },
+		{ "paravirt=,all", false },	{ "paravirt=--pv-eoi", false },
+		{ "paravirt=STEAL", false },	{ "paravirt=all none", false },
+		{ "paravirt=- pv-eoi", false }, { NULL, false },
+	};
+	char text[256];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "[vm a]\nkernel=k\nparavirt=%s\n", cases[i].value);
+		assert_int_equal(parse(text), FIRN_OK);
+		assert_int_equal(cfg.vm[0].paravirt, cases[i].bits);
+	}
+	assert_int_equal(parse("[vm a]\nkernel=k\n"), FIRN_OK);
+	assert_int_equal(cfg.vm[0].paravirt, PARAVIRT_ALL);
+	assert_int_equal(PARAVIRT_ALL, 0x1003aeb);
+	check_values("[vm a]\nkernel=k", values);
 }
 
 static void test_values_of_firn(void **state)
@@ -597,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_every_key),
 		cmocka_unit_test(test_max_cpus),
 		cmocka_unit_test(test_unknown_profile),
+		cmocka_unit_test(test_paravirt),
 		cmocka_unit_test(test_values_of_firn),
 		cmocka_unit_test(test_values_of_vm),
 		cmocka_unit_test(test_lengths),

@@ -8,13 +8,14 @@
 
 #include "arch/x86/msr.h"
 #include "arch/x86/regs.h"
+#include "core/paravirt.h"
 #include "guest_cpu.h"
 
 static struct cpuid_image image;
 
 static void build(unsigned nr_vcpus)
 {
-	cpuid_image_build(&image, host_cpuid, nr_vcpus, GUEST_TSC_KHZ);
+	guest_image(&image, nr_vcpus);
 }
 
 static void assert_leaf(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
@@ -47,7 +48,7 @@ static void test_full_intel_host(void **state)
 	assert_leaf(0xd, 0, 0xe7, 0, 2688, 0);
 	assert_leaf(0xd, 1, 0x5, 0, 0, 0);
 	assert_leaf(0x40000000, 0, 0x40000010, 0x4b4d564b, 0x564b4d56, 0x4d);
-	assert_leaf(0x40000001, 0, 0x0100000b, 0, 0, 0);
+	assert_leaf(0x40000001, 0, 0x01003aeb, 0, 0, 0);
 	assert_leaf(0x40000010, 0, 2400000, 2400000, 0, 0);
 	assert_leaf(0x80000000, 0, 0x80000008, 0x756e6547, 0x6c65746e, 0x49656e69);
 	assert_leaf(0x80000001, 0, 0, 0, 0x121, 0x2c100800);
@@ -93,7 +94,7 @@ static void test_bare_host(void **state)
 	assert_leaf(7, 1, 0, 0, 0, 0);
 	assert_leaf(0xd, 0, 0, 0, 0, 0);
 	assert_leaf(0xd, 1, 0, 0, 0, 0);
-	assert_leaf(0x40000001, 0, 0x0100000b, 0, 0, 0);
+	assert_leaf(0x40000001, 0, 0x01003aeb, 0, 0, 0);
 	assert_leaf(0x80000001, 0, 0, 0, 0, 0);
 	assert_leaf(0x80000007, 0, 0, 0, 0, 0);
 }
@@ -419,6 +420,38 @@ static void test_out_of_range(void **state)
 	}
 }
 
+/* A VM's own choice of the paravirtual interface; what needs something goes with it. */
+static void test_paravirt(void **state)
+{
+	static const struct {
+		u32 wanted, hints, features;
+	} cases[] = {
+		{ PARAVIRT_ALL, 1, PARAVIRT_ALL },
+		{ 0, 0, 0 },
+		{ ~0u, 0, PARAVIRT_ALL },
+		{ PARAVIRT_PV_EOI | PARAVIRT_CLOCKSOURCE, 0,
+		  PARAVIRT_PV_EOI | PARAVIRT_CLOCKSOURCE },
+		{ PARAVIRT_PV_TLB_FLUSH | PARAVIRT_PV_SCHED_YIELD | PARAVIRT_PV_UNHALT, 0,
+		  PARAVIRT_PV_UNHALT },
+		{ PARAVIRT_ALL & ~(u32)PARAVIRT_STEAL_TIME, 0,
+		  PARAVIRT_ALL & ~(u32)(PARAVIRT_STEAL_TIME | PARAVIRT_PV_TLB_FLUSH |
+					PARAVIRT_PV_SCHED_YIELD) },
+	};
+
+	(void)state;
+	host_full();
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct cpuid_vm vm = { .nr_vcpus = 1,
+					     .tsc_khz = GUEST_TSC_KHZ,
+					     .paravirt = cases[i].wanted,
+					     .hints = cases[i].hints };
+
+		cpuid_image_build(&image, host_cpuid, &vm);
+		assert_leaf(0x40000000, 0, 0x40000010, 0x4b4d564b, 0x564b4d56, 0x4d);
+		assert_leaf(0x40000001, 0, cases[i].features, 0, 0, cases[i].hints);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_static_image_is_static),
 		cmocka_unit_test(test_xstate_sizes),
 		cmocka_unit_test(test_out_of_range),
+		cmocka_unit_test(test_paravirt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

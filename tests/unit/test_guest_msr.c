@@ -174,6 +174,9 @@ static const struct {
 	{ 0x12, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 0u) } },
 	{ 0x4b564d00, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 3u) } },
 	{ 0x4b564d01, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 3u) } },
+	{ 0x4b564d03, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 5u) } },
+	{ 0x4b564d04, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 6u) } },
+	{ 0x4b564d05, { CPUID_FEATURE(CPUID_KVM, 0u, 0u, 12u) } },
 };
 
 static void test_gates(void **state)
@@ -254,7 +257,7 @@ static void test_absent(void **state)
 		0x480,	    0x48b,	0x491,	    0x4c1,	0x570,	    0x606,	0x610,
 		0x611,	    0x639,	0x641,	    0x64f,	0x6a0,	    0x6a2,	0x6a4,
 		0x6a7,	    0x6a8,	0x7ff,	    0x900,	0xda0,	    0x4b564cff, 0x4b564d02,
-		0x4b564d03, 0x4b564d05, 0x4b564dff, 0x4b564e00, 0xc000007f, 0xc0000085, 0xc0000104,
+		0x4b564d06, 0x4b564d08, 0x4b564dff, 0x4b564e00, 0xc000007f, 0xc0000085, 0xc0000104,
 		0xc0010015, 0xc0010117, 0xffffffff, 0x0,
 	};
 
@@ -265,6 +268,21 @@ static void test_absent(void **state)
 		assert_int_equal(guest_msr_get(vcpu, absent[i], &(u64){ 0 }), ERR_NOENT);
 		assert_int_equal(guest_msr_set(vcpu, absent[i], 0), ERR_NOENT);
 	}
+}
+
+/* 1 from reset on, whatever INIT does; one bit. */
+static void test_poll_control(void **state)
+{
+	(void)state;
+	assert_int_equal(rd(0x4b564d05), 1);
+	wr(0x4b564d05, 0);
+	for (unsigned bit = 1; bit < 64; bit++)
+		wr_gp(0x4b564d05, BIT(bit));
+	assert_int_equal(vcpu->arch.poll_control, 0);
+	guest_msr_reset(vcpu, true);
+	assert_int_equal(rd(0x4b564d05), 0);
+	guest_msr_reset(vcpu, false);
+	assert_int_equal(rd(0x4b564d05), 1);
 }
 
 static size_t log_text(char *buf, size_t len)
@@ -658,6 +676,7 @@ int main(void)
 		TEST(test_spec_ctrl_bits),
 		TEST(test_pred_cmd),
 		TEST(test_absent),
+		TEST(test_poll_control),
 		TEST(test_unknown_is_logged_once),
 		TEST(test_efer),
 		TEST(test_tsc),

@@ -10,6 +10,8 @@
 
 #include "arch/x86/svm/svm.h"
 #include "arch/fake/fake.h"
+#include "arch/x86/pv_eoi.h"
+#include "core/guest_memory.h"
 #include "fake_vcpu.h"
 
 static struct fake_vm *fake;
@@ -186,6 +188,33 @@ static void interrupt_is_injected(void **state)
 	assert_true(lapic_irr_empty(&vcpu->arch.lapic));
 	assert_int_equal(lapic_highest_isr(&vcpu->arch.lapic), 0x41);
 	assert_false(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
+}
+
+/* Only the last of two may be ended by the bit in memory, and nothing takes it back before the entry. */
+static void paravirtual_eoi(void **state)
+{
+	u32 *word;
+
+	(void)state;
+	fake_vm_set_ram(fake, MiB);
+	word = guest_map(&fake->vm.memory, 0x100, sizeof(*word), GUEST_READ);
+	assert_true(pv_eoi_msr_write(vcpu, 0x100 | PV_EOI_MSR_ENABLE));
+	post(0x41);
+	post(0x52);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x52, 0);
+	assert_int_equal(*word, 0);
+	svm->queued = 0;
+	lapic_eoi(&vcpu->arch.lapic);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_int_equal(*word, 1);
+	svm->queued = 0;
+	*word = 0; /* what the guest does */
+	post(0x43);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x43, 0);
+	assert_int_equal(*word, 1);
 }
 
 static void two_interrupts(void **state)
@@ -373,6 +402,7 @@ int main(void)
 		TEST(executed_again),
 		TEST(nmi_that_was_not_delivered_does_not_block),
 		TEST(interrupt_is_injected),
+		TEST(paravirtual_eoi),
 		TEST(two_interrupts),
 		TEST(window_for_closed_interrupts),
 		TEST(window_for_a_shadow),

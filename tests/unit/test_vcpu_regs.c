@@ -192,7 +192,7 @@ static void test_list(void **state)
 	assert_int_equal(few[2], 0xabcd);
 	assert_int_equal(vcpu_reg_list(vcpu, NULL, 0), n);
 	host_off(X86_FEATURE_XSAVE);
-	cpuid_image_build(&fake->vm.arch.cpuid, host_cpuid, 2, GUEST_TSC_KHZ);
+	guest_image(&fake->vm.arch.cpuid, 2);
 	assert_int_equal(vcpu_reg_list(vcpu, ids, MAX_IDS), n - 1);
 	assert_int_equal(vcpu_reg_get(vcpu, by_name("xcr0"), &few[0]), ERR_NOENT);
 }

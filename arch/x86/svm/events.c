@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Events for the guest: exceptions and interrupts at the next VMRUN (APM vol. 2, 15.20, 15.21). */
 #include "arch/x86/exception.h"
+#include "arch/x86/pv_eoi.h"
 #include "arch/x86/svm/svm.h"
 
 #define DR6_BS BIT(14)
@@ -113,6 +114,7 @@ void svm_inject_pending(struct vcpu *vcpu)
 		lapic_accept(lapic, (u8)vector);
 		svm_queue(vcpu, (u64)vector | EVENT_INTR);
 		vector = lapic_pending(lapic);
+		pv_eoi_offer(vcpu);
 	}
 	if (vcpu->arch.svm.window != (vector >= 0))
 		set_window(vcpu, vector >= 0);

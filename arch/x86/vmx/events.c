@@ -3,6 +3,7 @@
 #include <vmx_hw.h>
 
 #include "arch/x86/exception.h"
+#include "arch/x86/pv_eoi.h"
 #include "arch/x86/vmx/vmx.h"
 
 static void queue(struct vcpu *vcpu, u32 info, u32 error)
@@ -124,6 +125,7 @@ static __noinline void inject_pending(struct vcpu *vcpu)
 		lapic_accept(&vcpu->arch.lapic, (u8)vector);
 		queue(vcpu, (u32)vector | INTR_TYPE_EXTERNAL, 0);
 		vector = lapic_pending(&vcpu->arch.lapic);
+		pv_eoi_offer(vcpu);
 	}
 	vmx_set_proc_controls(vcpu, vector >= 0 ? PROC_INTERRUPT_WINDOW : 0,
 			      vector >= 0 ? 0 : PROC_INTERRUPT_WINDOW);

@@ -24,4 +24,20 @@ static inline u64 vmmcall(u64 number)
 	return number;
 }
 
+/* With arguments, by the instruction that this CPU has. */
+static inline u64 hypercall4(u64 number, u64 a, u64 b, u64 c, u64 d)
+{
+	if (cpu_is_amd())
+		__asm__ volatile("vmmcall"
+				 : "+a"(number)
+				 : "b"(a), "c"(b), "d"(c), "S"(d)
+				 : "memory");
+	else
+		__asm__ volatile("vmcall"
+				 : "+a"(number)
+				 : "b"(a), "c"(b), "d"(c), "S"(d)
+				 : "memory");
+	return number;
+}
+
 #endif

@@ -115,3 +115,12 @@ void guest_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 	va_end(args);
 	*o.at = '\0';
 }
+
+void guest_snprintf(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	guest_vsnprintf(buf, size, fmt, ap);
+	va_end(ap);
+}

@@ -8,6 +8,8 @@
 
 /* Always terminates the text; what does not fit is cut off. */
 void guest_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
+void guest_snprintf(char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 void *memcpy(void *to, const void *from, size_t len);
 void *memset(void *to, int c, size_t len);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting processors: the first one's side of smp.S. */
+#include "tests/guest/lib/smp.h"
+
+#include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/printf.h"
+
+#define TRAMPOLINE 0x9000ull
+#define ICR_BUSY   BIT(12)
+#define PATIENCE   (300 * late_ticks())
+
+extern char ap_trampoline[], ap_trampoline_end[];
+void ap_main(void);
+
+static void (*main_function)(void);
+
+void ap_main(void)
+{
+	tables_load();
+	main_function();
+}
+
+unsigned smp_id(void)
+{
+	return cpuid(1, 0).ebx >> 24;
+}
+
+unsigned smp_count(unsigned least)
+{
+	char option[8];
+	unsigned count = guest_option("cpus", option, sizeof(option))[0] - '0';
+
+	return check("command line has cpus=", count >= least && count <= SMP_MAX, "cpus=%s",
+		     option)
+		       ? count
+		       : 0;
+}
+
+void smp_prepare(void (*fn)(void))
+{
+	main_function = fn;
+	memcpy((void *)TRAMPOLINE, ap_trampoline, ap_trampoline_end - ap_trampoline);
+}
+
+void smp_send(unsigned id, u32 icr)
+{
+	u64 start = rdtsc();
+
+	apic_write(APIC_ICR_HIGH, id << 24);
+	apic_write(APIC_ICR_LOW, icr);
+	while ((apic_read(APIC_ICR_LOW) & ICR_BUSY) && rdtsc() - start < PATIENCE)
+		cpu_relax();
+}
+
+void smp_send_sipi(unsigned id)
+{
+	smp_send(id, ICR_ASSERT | DELIVERY_SIPI << 8 | TRAMPOLINE >> 12);
+}
+
+void smp_start(unsigned id)
+{
+	smp_send(id, ICR_ASSERT | DELIVERY_INIT << 8);
+	spin_ticks(late_ticks());
+	smp_send_sipi(id);
+}
