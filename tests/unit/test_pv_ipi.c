@@ -188,7 +188,7 @@ static void test_icr(void **state)
 	assert_int_equal(send(6, 0, 0, 0x500 | ASSERT), 2);
 	assert_true(event_takers(VCPU_EVENT_INIT) == 6);
 	assert_int_equal(send(6, 0, 0, 0x600 | 0x9a), 2);
-	assert_int_equal(fake->vcpu[2]->vcpu.sipi_vector, 0x9a);
+	assert_int_equal(fake->vcpu[2]->vcpu.events >> VCPU_SIPI_VECTOR_SHIFT, 0x9a);
 	assert_true(event_takers(VCPU_EVENT_SIPI) == 6);
 }
 
