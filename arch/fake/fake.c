@@ -76,6 +76,11 @@ void fake_set_tsc_step(u64 ticks)
 	set(tsc_step, ticks);
 }
 
+void fake_add_tsc(u64 ticks)
+{
+	__atomic_fetch_add(&tsc, ticks, __ATOMIC_RELAXED);
+}
+
 void fake_set_tsc_khz(u64 khz)
 {
 	check(khz > 0, "bad frequency", khz);

@@ -18,6 +18,7 @@ void fake_set_nr_cpus(unsigned count);
 void fake_set_tsc(u64 tsc);
 /* Each reading of the TSC moves it on by this much; 0 (default): only the test moves it. */
 void fake_set_tsc_step(u64 ticks);
+void fake_add_tsc(u64 ticks); /* by several threads, too */
 void fake_set_tsc_khz(u64 khz);
 void fake_set_clock_ns(u64 ns);
 void fake_set_wall_seconds(s64 seconds);

@@ -127,7 +127,11 @@ bool cpu_pass(unsigned cpu)
 	fake_set_cpu(cpu);
 	sleeper[cpu].asleep = false;
 	sleeper[cpu].kicks_seen = fake_kicks(cpu);
+	sched_set_idle(this_queue(), false);
 	pass(this_queue());
+	/* arch_idle() has come back here; the CPU is in it until its next pass. */
+	if (sleeper[cpu].asleep)
+		sched_set_idle(this_queue(), true);
 	fake_set_cpu(0);
 	return true;
 }
@@ -210,7 +214,7 @@ static void note_run(const struct vcpu *vcpu)
 	guest_of(vcpu)->runs++;
 	guest_of(vcpu)->on_cpu = true;
 	if (threaded)
-		fake_set_tsc(clock_tsc() + 1);
+		fake_add_tsc(1);
 	if (!threaded && nr_runs < sizeof(runs) - 1)
 		runs[nr_runs++] = (char)((vcpu->id ? 'A' : 'a') + vcpu->vm->id);
 }
@@ -255,7 +259,7 @@ void arch_vcpu_arrived(struct vcpu *vcpu)
 void arch_relax(void)
 {
 	place("relax");
-	fake_set_tsc(clock_tsc() + FIXTURE_RELAX_TSC);
+	fake_add_tsc(FIXTURE_RELAX_TSC);
 }
 
 void arch_vcpu_preempted(struct vcpu *vcpu)
@@ -277,7 +281,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)
 	check_owner(vcpu);
 	g->resets++;
 	g->next = 0;
-	g->irq = 0;
+	__atomic_store_n(&g->irq, 0, __ATOMIC_SEQ_CST);
 	g->boot = boot;
 	g->on_cpu = true;
 }
@@ -544,6 +548,7 @@ static void empty_queue(unsigned cpu)
 	memset(q, 0, sizeof(*q));
 	if (ready)
 		sched_cpu_ready();
+	sched_set_idle(q, sleeper[cpu].asleep);
 	fake_set_cpu(0);
 }
 
@@ -604,6 +609,8 @@ int vm_fixture_setup(void **state)
 	focus_calls = nr_done = 0;
 	threaded = false;
 	memset(guests, 0, sizeof(guests));
+	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
+		sched_set_idle(&run_queues[cpu], false);
 	memset(run_queues, 0, sizeof(run_queues));
 	memset(sleeper, 0, sizeof(sleeper));
 	vm_transition_hook = record_done;
