@@ -127,14 +127,15 @@ static bool in_disk(const struct ram_disk *disk, u64 sector, u64 bytes)
 static bool transfer_piece(struct virtio_blk *blk, struct virtq *vq, struct blk_queue *q, u32 *len)
 {
 	u64 offset = q->header.sector * RAM_DISK_SECTOR + q->done;
-	bool out = q->header.type == BLK_OUT;
+	const void *from;
 	void *to;
 
-	if (!out)
-		return virtq_write(vq, &q->chain, q->done, ram_disk_peek(&blk->disk, offset, len),
-				   *len);
-	to = ram_disk_own(&blk->disk, offset, len);
-	return to && virtq_read(vq, &q->chain, sizeof(q->header) + q->done, to, *len);
+	if (q->header.type == BLK_OUT) {
+		to = ram_disk_own(&blk->disk, offset, len);
+		return to && virtq_read(vq, &q->chain, sizeof(q->header) + q->done, to, *len);
+	}
+	from = ram_disk_peek(&blk->disk, offset, len);
+	return virtq_write(vq, &q->chain, q->done, from, *len);
 }
 
 /* Reads and writes; takes what it used from the budget. */

@@ -125,6 +125,25 @@ test_lapic_threads_CFLAGS := $(X86_TEST_CFLAGS)
 test_lapic_threads_SAN := thread
 test_lapic_timer_SRC := $(LAPIC_SRC)
 test_lapic_timer_CFLAGS := $(X86_TEST_CFLAGS)
+# A virtio driver of the tests' own: tests/unit/virtio_fixture.h.
+VIRTIO_SRC := tests/unit/virtio_fixture.c $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) core/iobus.c core/epoch.c \
+	core/log.c core/work.c core/vdev/pci_host.c core/vdev/pci_device.c core/vdev/msix.c \
+	core/vdev/virtio.c core/vdev/virtio_pci.c $(wildcard core/vdev/virtqueue*.c)
+test_virtio_SRC := $(VIRTIO_SRC)
+test_virtio_CFLAGS := $(X86_TEST_CFLAGS)
+test_virtio_blk_SRC := $(VIRTIO_SRC) core/files.c core/pmem.c core/vdev/ram_disk.c core/vdev/virtio_blk.c
+test_virtio_blk_CFLAGS := $(X86_TEST_CFLAGS)
+test_entropy_SRC := $(VIRTIO_SRC) core/chacha20.c core/vdev/virtio_rng.c
+test_entropy_CFLAGS := $(X86_TEST_CFLAGS)
+test_virtio_threads_SRC := $(VIRTIO_SRC)
+test_virtio_threads_CFLAGS := $(X86_TEST_CFLAGS)
+test_virtio_threads_SAN := thread
+test_virtqueue_SRC := $(VIRTIO_SRC)
+test_virtqueue_CFLAGS := $(X86_TEST_CFLAGS)
+test_pci_device_SRC := $(VIRTIO_SRC)
+test_pci_device_CFLAGS := $(X86_TEST_CFLAGS)
+test_msi_SRC := $(LAPIC_SRC) arch/x86/msi.c
+test_msi_CFLAGS := $(X86_TEST_CFLAGS)
 test_pci_host_SRC := core/vdev/pci_host.c
 test_pv_eoi_SRC := $(LAPIC_SRC)
 test_pv_eoi_CFLAGS := $(X86_TEST_CFLAGS)

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtio devices under the thread sanitizer: several CPUs kick one queue while another one pauses,
+ * breaks and moves the device. Each buffer is handled once, and no kick is lost.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/guest_layout.h"
+#include "core/work.h"
+#include "virtio_fixture.h"
+
+#define SLOT	9
+#define KICKERS 2
+#define BUFFERS 4000
+#define RING	0x1000ull
+
+static struct virtio_device device;
+static struct virtq_chain chain; /* under the queue's lock */
+static unsigned handled;	 /* likewise */
+static struct driver drv;
+static struct split_queue q;
+static u32 stop, offered;
+
+static enum virtq_result run_queue(struct virtio_device *d, struct virtq *vq)
+{
+	(void)d;
+	for (unsigned i = 0; i < 3; i++) {
+		if (virtio_pop(vq, &chain) != FIRN_OK)
+			return VIRTQ_DRAINED;
+		handled++;
+		virtq_push(vq, &chain, 0);
+	}
+	return VIRTQ_MORE;
+}
+
+static void destroy(struct virtio_device *d)
+{
+	(void)d;
+}
+
+static const struct virtio_class class = {
+	.name = "virtio-test",
+	.id = VIRTIO_ID_CONSOLE,
+	.run_queue = run_queue,
+	.destroy = destroy,
+};
+
+static void *kicker(void *arg)
+{
+	unsigned cpu = 1 + (unsigned)(uintptr_t)arg;
+	u32 seen = 0, now;
+
+	fake_set_cpu(cpu);
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		now = __atomic_load_n(&offered, __ATOMIC_ACQUIRE);
+		if (now != seen)
+			mmio_set(drv.notify, 2, 0);
+		seen = now;
+		work_run();
+		epoch_quiescent();
+		sched_yield();
+	}
+	while (work_pending())
+		work_run();
+	epoch_cpu_idle(true);
+	return NULL;
+}
+
+/* Room in the ring: the device has taken what lies a whole ring behind. */
+static void wait_for_room(void)
+{
+	while ((u16)(q.avail_idx - peek16(q.used + 2)) >= q.size) {
+		work_run();
+		epoch_quiescent();
+		sched_yield();
+	}
+}
+
+static void begin(pthread_t *thread)
+{
+	struct virtio_setup setup = { .slot = SLOT, .nr_queues = 1, .queue_size = 16 };
+
+	virtio_fixture_begin();
+	fake_set_nr_cpus(1 + KICKERS);
+	memset(&device, 0, sizeof(device));
+	assert_int_equal(virtio_create(&device, &fixture_vm->vm, &class, &setup), FIRN_OK);
+	iobus_go_live(&fixture_vm->vm.mmio);
+	drv = driver_probe(SLOT);
+	q = split_queue_at(RING, 16);
+	driver_start(&drv, 0, &q, 1);
+	split_desc(&q, 0, 0x10000, 8, 0, 0);
+	stop = offered = handled = 0;
+	for (unsigned i = 1; i <= KICKERS; i++) {
+		fake_set_cpu(i);
+		epoch_cpu_idle(false);
+	}
+	fake_set_cpu(0);
+	for (uintptr_t i = 0; i < KICKERS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, kicker, (void *)i), 0);
+}
+
+static void end(pthread_t *thread)
+{
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < KICKERS; i++)
+		pthread_join(thread[i], NULL);
+	virtio_fixture_end();
+	epoch_quiescent();
+}
+
+/* The driver's stores to the ring are atomic ones here, as the device's loads are. */
+static void test_no_kick_is_lost(void **state)
+{
+	pthread_t thread[KICKERS];
+
+	(void)state;
+	begin(thread);
+	for (unsigned i = 0; i < BUFFERS; i++) {
+		wait_for_room();
+		split_offer(&q, 0);
+		__atomic_add_fetch(&offered, 1, __ATOMIC_RELEASE);
+		if (i % 64 == 0) {
+			virtio_pause(&device);
+			virtio_resume(&device);
+		}
+	}
+	while (peek16(q.used + 2) != (u16)BUFFERS) {
+		work_run();
+		sched_yield();
+	}
+	assert_int_equal(handled, BUFFERS);
+	end(thread);
+}
+
+/* A BAR that moves: whoever kicks the old place hits the device or nothing. */
+static void test_moving_device(void **state)
+{
+	pthread_t thread[KICKERS];
+	u64 home, away = GUEST_PCI_MMIO_END - 64 * KiB;
+
+	(void)state;
+	begin(thread);
+	home = bar_base(SLOT, 0);
+	for (unsigned i = 0; i < 2000; i++) {
+		config_set(SLOT, 0x10, 4, i % 2 ? home : away);
+		__atomic_add_fetch(&offered, 1, __ATOMIC_RELEASE);
+		if (i % 16 == 0)
+			config_set(SLOT, 4, 2, i % 32 ? 6 : 0);
+		work_run();
+		epoch_quiescent();
+	}
+	end(thread);
+}
+
+/* Reset and breaking while others kick: no handler runs on a queue that is gone. */
+static void test_resets(void **state)
+{
+	pthread_t thread[KICKERS];
+
+	(void)state;
+	begin(thread);
+	for (unsigned i = 0; i < 300; i++) {
+		split_offer(&q, i % 7 == 0 ? 99 : 0);
+		__atomic_add_fetch(&offered, 1, __ATOMIC_RELEASE);
+		work_run();
+		sched_yield();
+		common_set(&drv, REG_STATUS, 1, 0);
+		assert_int_equal(common_get(&drv, REG_STATUS, 1), 0);
+		q.avail_idx = q.used_seen = 0;
+		poke16(q.avail + 2, 0);
+		poke16(q.used + 2, 0);
+		driver_start(&drv, 0, &q, 1);
+	}
+	end(thread);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_kick_is_lost),
+		cmocka_unit_test(test_moving_device),
+		cmocka_unit_test(test_resets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
