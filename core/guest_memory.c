@@ -6,8 +6,6 @@
 
 #include "core/arch.h"
 
-#define BITS_PER_WORD 64
-
 /* Part of a guest-physical range that lies in one slot. */
 struct piece {
 	struct memslot *slot;
@@ -34,14 +32,7 @@ static void *piece_ptr(const struct piece *p)
 /* After the write: a log harvested in between must not miss it (clear the bit, then copy). */
 static void mark_dirty(const struct piece *p)
 {
-	u64 *dirty = p->slot->dirty;
-	u64 last = (p->offset + p->len - 1) >> PAGE_SHIFT;
-
-	if (!dirty)
-		return;
-	for (u64 page = p->offset >> PAGE_SHIFT; page <= last; page++)
-		__atomic_fetch_or(&dirty[page / BITS_PER_WORD], BIT(page % BITS_PER_WORD),
-				  __ATOMIC_RELEASE);
+	memslot_mark_dirty(p->slot, p->offset, p->len);
 }
 
 /* ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots. */

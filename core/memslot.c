@@ -6,7 +6,8 @@
 
 #include "core/arch.h"
 
-#define GPA_LIMIT BIT(46) /* also the limit of what EPT and NPT with four levels can map */
+#define BITS_PER_WORD 64
+#define GPA_LIMIT     BIT(46) /* also the limit of what EPT and NPT with four levels can map */
 
 /* Index of the first slot that ends above gpa; ms->count when there is none. */
 static unsigned first_above(const struct memslots *ms, u64 gpa)
@@ -88,8 +89,20 @@ enum firn_err memslot_set_dirty_log(struct memslots *ms, u64 gpa, u64 *bitmap)
 
 	if (!slot)
 		return ERR_NOENT;
-	slot->dirty = bitmap;
+	__atomic_store_n(&slot->dirty, bitmap, __ATOMIC_RELEASE);
 	return FIRN_OK;
+}
+
+void memslot_mark_dirty(const struct memslot *slot, u64 offset, u64 len)
+{
+	u64 *dirty = __atomic_load_n(&slot->dirty, __ATOMIC_ACQUIRE);
+	u64 last = (offset + len - 1) >> PAGE_SHIFT;
+
+	if (!dirty)
+		return;
+	for (u64 page = offset >> PAGE_SHIFT; page <= last; page++)
+		__atomic_fetch_or(&dirty[page / BITS_PER_WORD], BIT(page % BITS_PER_WORD),
+				  __ATOMIC_RELEASE);
 }
 
 struct memslot *memslot_find(struct memslots *ms, u64 gpa)
@@ -125,6 +138,13 @@ void backing_touch(struct backing *b, u64 offset, u64 len)
 	for (u64 chunk = offset / BACKING_CHUNK; chunk * BACKING_CHUNK < offset + len; chunk++)
 		if (!chunk_is_present(b, chunk))
 			make_present(b, chunk);
+}
+
+bool memslot_is_touched(const struct memslot *slot, u64 offset)
+{
+	const struct backing *b = slot->backing;
+
+	return !b->present || chunk_is_present(b, offset / BACKING_CHUNK);
 }
 
 void backing_forget(struct backing *b)

@@ -34,7 +34,7 @@ struct memslot {
 	u64 gpa, size; /* bytes, page aligned; size 0 = unused entry */
 	enum memslot_kind kind;
 	struct backing *backing;
-	u64 *dirty; /* one bit a page while logging, else NULL; set with atomic OR */
+	u64 *dirty; /* one bit a page while logging, else NULL; pointer and bits atomic */
 };
 
 struct memslots {
@@ -46,8 +46,17 @@ struct memslots {
 enum firn_err memslot_create(struct memslots *ms, enum memslot_kind kind, u64 gpa,
 			     struct backing *backing);
 enum firn_err memslot_delete(struct memslots *ms, u64 gpa); /* ERR_NOENT */
-/* bitmap: DIV_ROUND_UP(pages, 64) zeroed words owned by the caller; NULL = stop logging. */
+/*
+ * bitmap: memslot_dirty_words() zeroed words owned by the caller; NULL = stop logging. The VM may
+ * run: the old bitmap is in use until every CPU was quiescent (core/epoch.h).
+ */
 enum firn_err memslot_set_dirty_log(struct memslots *ms, u64 gpa, u64 *bitmap);
+static inline size_t memslot_dirty_words(const struct memslot *slot)
+{
+	return DIV_ROUND_UP(slot->size / PAGE_SIZE, 64);
+}
+/* After a write to [offset, offset + len) of the slot, so that no harvest misses it. Any CPU. */
+void memslot_mark_dirty(const struct memslot *slot, u64 offset, u64 len);
 
 #define BACKING_CHUNK (2 * MiB)
 
@@ -62,6 +71,8 @@ void backing_touch(struct backing *backing, u64 offset, u64 len);
 /* From now on all of it reads as zeros again. No CPU uses it. */
 void backing_forget(struct backing *backing);
 
+/* Was the memory around this offset ever touched? If not, it reads as zeros. */
+bool memslot_is_touched(const struct memslot *slot, u64 offset);
 /* The slot that holds gpa, or NULL. Binary search. */
 struct memslot *memslot_find(struct memslots *ms, u64 gpa);
 

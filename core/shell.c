@@ -23,6 +23,7 @@ static struct {
 	bool ready;   /* shell_init() was called */
 	bool away;    /* a VM has the focus */
 	bool busy;    /* a command runs, or its output is not out yet */
+	u32 ticket;   /* of the running command */
 	bool pending; /* shell_finish() has not come yet */
 	struct byte_ring ahead;
 } shell = { .ahead = { .size = TYPE_AHEAD, .byte = ahead_bytes } };
@@ -63,8 +64,14 @@ static void proceed(void)
 	}
 }
 
+u32 shell_ticket(void)
+{
+	return shell.ticket;
+}
+
 void shell_finish(void)
 {
+	shell.ticket++;
 	if (shell_repeat_goes_on())
 		return;
 	shell.pending = false;
@@ -82,6 +89,7 @@ static void interrupt(void)
 	shell_job_abandon();
 	shell_output_discard();
 	shell.ahead.tail = shell.ahead.head;
+	shell.ticket++;
 	shell.pending = false;
 	shell_print("^C\n");
 }

@@ -35,6 +35,8 @@ enum shell_result {
 	SHELL_PENDING /* shell_finish() follows, from the CPU's loop */
 };
 void shell_finish(void);
+/* Changes when a command is over or given up: answers that come later are for nobody. */
+u32 shell_ticket(void);
 
 #define SHELL_MAX_WORDS 8
 struct shell_line {
@@ -84,6 +86,7 @@ enum shell_result shell_trace(const struct shell_line *line);
 enum shell_result shell_regs(const struct shell_line *line);
 enum shell_result shell_set(const struct shell_line *line);
 enum shell_result shell_dump(const struct shell_line *line);
+enum shell_result shell_dirty(const struct shell_line *line);
 enum shell_result shell_cpus(const struct shell_line *line);
 enum shell_result shell_mem(const struct shell_line *line);
 enum shell_result shell_log(const struct shell_line *line);

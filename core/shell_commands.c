@@ -26,6 +26,7 @@ const struct shell_command shell_commands[] = {
 	  shell_regs },
 	{ "set", "VM VCPU REGISTER VALUE", "change a register of a paused VM", 0, shell_set },
 	{ "dump", "VM ADDRESS LENGTH", "guest-physical memory in hexadecimal", 0, shell_dump },
+	{ "dirty", "VM [start|stop|verify]", "the pages that a VM writes", 0, shell_dirty },
 	{ "cpus", "", "the CPUs: virtualization, time in guests and idle", SHELL_JSON, shell_cpus },
 	{ "mem", "", "memory of the machine by use", SHELL_JSON, shell_mem },
 	{ "log", "[LEVEL]", "show the log, or choose what consoles show of it", 0, shell_log },

@@ -225,8 +225,12 @@ static void collect_images(const struct vm_config *c, struct loader_images *img)
 /* Nothing of an earlier guest or of the firmware may be seen by this one. */
 static void forget_memory(struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->memory.count; i++)
-		backing_forget(vm->memory.slot[i].backing);
+	for (unsigned i = 0; i < vm->memory.count; i++) {
+		struct memslot *slot = &vm->memory.slot[i];
+
+		backing_forget(slot->backing);
+		memslot_mark_dirty(slot, 0, slot->size);
+	}
 	arch_vm_forget_memory(vm);
 }
 

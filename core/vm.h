@@ -56,6 +56,7 @@ struct vm {
 	u8 exit_status;
 
 	struct memslots memory;
+	struct dirty_log *dirty_log; /* NULL = off; core/dirty_log.h */
 	struct backing backing[MEMSLOT_MAX];
 	struct iobus pio, mmio;
 

@@ -8,8 +8,9 @@
 #include "core/spinlock.h"
 
 struct arch_vm {
-	struct spinlock nested_lock; /* of changes of the nested page tables */
+	struct spinlock nested_lock; /* of changes of the nested page tables; fault_in.c */
 	u64 nested_root;	     /* physical address of the EPT/NPT root table */
+	bool log_writes; /* atomic: its vCPUs use page-modification logging at their next run */
 	struct cpuid_image cpuid;
 	u64 arch_capabilities; /* IA32_ARCH_CAPABILITIES of the guest; guest_msr_arch_capabilities() */
 	struct ioapic ioapic;

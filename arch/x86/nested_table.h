@@ -17,7 +17,8 @@ u64 nested_create(void); /* physical address of the root, 0 = no memory */
 void nested_destroy(u64 root);
 
 /*
- * Maps page-aligned ranges with pages as large as fit, up to 1 GiB when gib_pages. table, leaf:
+ * Maps page-aligned ranges with pages as large as fit, up to 1 GiB when gib_pages; what was divided
+ * into smaller pages stays so, and a larger page that is mapped in part is divided. table, leaf:
  * bits of entries besides address and NESTED_LARGE. ERR_NOMEM leaves what was mapped before.
  */
 struct nested_bits {
@@ -25,8 +26,10 @@ struct nested_bits {
 	bool gib_pages;
 };
 enum firn_err nested_map(u64 root, u64 gpa, u64 hpa, u64 size, const struct nested_bits *bits);
-/* Removes 4 KiB..1 GiB leaves that lie inside the range; the caller flushes. */
+/* Removes leaves in the range and the tables that it covers; no CPU uses them or caches them. */
 void nested_unmap(u64 root, u64 gpa, u64 size);
+/* Clears bits of leaves in the range, other ones of 4 KiB than of larger; the caller flushes. */
+void nested_clear(u64 root, u64 gpa, u64 size, u64 large_bits, u64 small_bits);
 
 /* What the tables say about an address: the leaf entry, 0 = not mapped. For tests and inspection. */
 u64 nested_lookup(u64 root, u64 gpa, u64 *page_size);

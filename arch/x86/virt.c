@@ -93,6 +93,27 @@ void virt_unmap(struct vm *vm, u64 gpa, u64 size)
 		vmx_unmap(vm, gpa, size);
 }
 
+enum firn_err virt_log_writes(struct vm *vm, bool on)
+{
+	return is_svm ? FIRN_OK : vmx_log_writes(vm, on);
+}
+
+void virt_watch(struct vm *vm, u64 gpa, u64 size)
+{
+	if (is_svm)
+		svm_watch(vm, gpa, size);
+	else
+		vmx_watch(vm, gpa, size);
+}
+
+void virt_flush_nested(struct vm *vm)
+{
+	if (is_svm)
+		svm_flush_nested(vm);
+	else
+		vmx_flush_nested(vm);
+}
+
 enum firn_err virt_vcpu_create(struct vcpu *vcpu)
 {
 	enum firn_err err = vcpu_state_create(vcpu);
@@ -254,7 +275,7 @@ void virt_flush_guest_tlb(struct vcpu *vcpu)
 enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end)
 {
 	virt_vcpu_load(vcpu);
-	return is_svm ? svm_run(vcpu, slice_end) : vmx_run(vcpu, slice_end);
+	return is_svm ? svm_run(vcpu, slice_end) : vmx_run_logged(vcpu, slice_end);
 }
 
 void virt_mask_cpuid(u32 leaf, u32 out[4])

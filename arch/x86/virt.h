@@ -100,12 +100,22 @@ void virt_vcpu_reset(struct vcpu *vcpu); /* power-on state, SDM 3A 9.1.1 */
 
 /*
  * The nested page tables. map: page-aligned, replaces what is there; may be called while vCPUs run
- * (adding rights needs no flush). unmap: no vCPU runs, none is resident anywhere. ERR_NOMEM.
+ * (adding rights needs no flush), with vm.arch.nested_lock then. unmap: no vCPU runs, none is resident anywhere. ERR_NOMEM.
  */
 enum firn_err virt_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable);
 void virt_unmap(struct vm *vm, u64 gpa, u64 size);
-/* The guest touched RAM or ROM that is not mapped yet: maps it. False = there is no memory. */
-bool vm_fault_in(struct vm *vm, u64 gpa);
+/*
+ * The guest touched memory: maps it, or lets a page be written again whose write was to be noticed.
+ * denied: it is mapped, but this was a write. False = there is no memory, or it is ROM.
+ */
+bool vm_fault_in(struct vm *vm, u64 gpa, bool denied);
+
+/* Buffers for a log that the CPU keeps of guests' writes; without one they fault. ERR_NOMEM. */
+enum firn_err virt_log_writes(struct vm *vm, bool on);
+/* The next write to each page of the range faults or is logged. virt_flush_nested() must follow. */
+void virt_watch(struct vm *vm, u64 gpa, u64 size);
+/* Drops what the calling CPU caches of the VM's nested page tables. Not in the guest. */
+void virt_flush_nested(struct vm *vm);
 
 /* Runs the guest until it halts, its slice ends (TSC), work is posted, or an event wants it out. */
 enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end);

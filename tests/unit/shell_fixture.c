@@ -10,6 +10,7 @@
 #include "shell_fixture.h"
 
 #include "core/console.h"
+#include "core/dirty_log.h"
 #include "core/epoch.h"
 #include "core/files.h"
 #include "core/heap.h"
@@ -118,6 +119,26 @@ enum firn_err vm_resume(struct vm *on)
 enum firn_err vm_reset(struct vm *on)
 {
 	return record("reset", on);
+}
+enum firn_err arch_vm_log_writes(struct vm *on, bool log)
+{
+	(void)on;
+	(void)log;
+	return FIRN_OK;
+}
+void arch_vm_watch(struct vm *on, u64 gpa, u64 size)
+{
+	(void)on;
+	(void)gpa;
+	(void)size;
+}
+void arch_vm_flush_nested(struct vm *on)
+{
+	(void)on;
+}
+void epoch_defer(struct epoch_entry *entry, void (*free)(struct epoch_entry *entry))
+{
+	free(entry);
 }
 void vm_set_irq(struct vm *on, unsigned gsi, bool level)
 {

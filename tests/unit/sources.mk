@@ -9,6 +9,9 @@ test_console_SRC := core/work.c arch/fake/fake.c
 test_console_threads_SAN := thread
 test_console_threads_SRC := core/console.c core/log.c core/work.c arch/fake/fake.c
 test_dhcp_reply_SRC := boot/efi/dhcp_reply.c
+test_dirty_log_SAN := thread
+test_dirty_log_SRC := core/cpu_tour.c core/dirty_log.c core/epoch.c core/guest_memory.c core/memslot.c \
+	core/work.c core/log.c arch/fake/fake.c
 test_div128_SRC := arch/x86/div128.c
 # A VM with the whole CPU policy: tests/unit/guest_cpu.h.
 GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c \
@@ -76,9 +79,10 @@ test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
-SHELL_TEST_SRC := $(wildcard core/shell*.c) core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
+SHELL_TEST_SRC := $(wildcard core/shell*.c) core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
 	core/timer.c core/work.c arch/fake/fake.c tests/unit/shell_fixture.c
 test_shell_SRC := $(SHELL_TEST_SRC)
+test_shell_dirty_SRC := $(SHELL_TEST_SRC)
 test_shell_edit_SRC := $(SHELL_TEST_SRC)
 test_shell_repeat_SRC := $(SHELL_TEST_SRC)
 test_timer_SRC := core/timer.c arch/fake/fake.c

@@ -109,6 +109,73 @@ static void unmap_leaves_the_rest(void **state)
 	expect_hole(0);
 }
 
+static void write_access(u64 gpa, bool writable, u64 page_size)
+{
+	u64 size, entry = nested_lookup(root, gpa, &size);
+
+	assert_int_equal(size, page_size);
+	assert_int_equal(!!(entry & EPT_WRITE), writable);
+}
+
+/* As a watched VM does it: nothing is writable, then page by page on a fault. */
+static void part_of_a_large_page(void **state)
+{
+	(void)state;
+	assert_int_equal(ept_map(root, 0, 2 * GiB, GiB, EPT_RWX), FIRN_OK);
+	nested_clear(root, 0, GiB, EPT_WRITE, EPT_WRITE);
+	write_access(0, false, GiB);
+	assert_int_equal(ept_map(root, 4 * MiB + PAGE_SIZE, 2 * GiB + 4 * MiB + PAGE_SIZE,
+				 PAGE_SIZE, EPT_RWX),
+			 FIRN_OK);
+	write_access(4 * MiB, false, PAGE_SIZE);
+	write_access(4 * MiB + PAGE_SIZE, true, PAGE_SIZE);
+	write_access(4 * MiB + 2 * PAGE_SIZE, false, PAGE_SIZE);
+	write_access(6 * MiB - PAGE_SIZE, false, PAGE_SIZE);
+	write_access(6 * MiB, false, 2 * MiB);
+	write_access(0, false, 2 * MiB);
+	expect_page(4 * MiB, 2 * GiB + 4 * MiB, PAGE_SIZE, EPT_READ | EPT_EXECUTE);
+	expect_page(6 * MiB - PAGE_SIZE, 2 * GiB + 6 * MiB - PAGE_SIZE, PAGE_SIZE,
+		    EPT_READ | EPT_EXECUTE);
+	expect_page(GiB - 2 * MiB, 3 * GiB - 2 * MiB, 2 * MiB, EPT_READ | EPT_EXECUTE);
+}
+
+static void clear_small_and_large(void **state)
+{
+	(void)state;
+	assert_int_equal(ept_map(root, 0, 2 * MiB, 4 * MiB, EPT_RWX | EPT_DIRTY), FIRN_OK);
+	assert_int_equal(ept_map(root, PAGE_SIZE, 2 * MiB + PAGE_SIZE, PAGE_SIZE,
+				 EPT_RWX | EPT_DIRTY),
+			 FIRN_OK);
+	nested_clear(root, 0, 16 * MiB, EPT_WRITE, EPT_DIRTY); /* holes included */
+	expect_hole(4 * MiB);
+	write_access(2 * MiB, false, 2 * MiB);
+	write_access(PAGE_SIZE, true, PAGE_SIZE);
+	for (u64 gpa = 0; gpa < 2 * MiB; gpa += PAGE_SIZE)
+		assert_int_equal(nested_lookup(root, gpa, &(u64){ 0 }) & EPT_DIRTY, 0);
+	assert_int_not_equal(nested_lookup(root, 2 * MiB, &(u64){ 0 }) & EPT_DIRTY, 0);
+}
+
+/* What was divided comes back whole after unmapping, and no table is left behind. */
+static void unmap_frees_tables(void **state)
+{
+	struct pmem_stats before, after;
+
+	(void)state;
+	assert_int_equal(ept_map(root, 0, 2 * MiB, 4 * MiB, EPT_RWX), FIRN_OK);
+	pmem_get_stats(&before);
+	assert_int_equal(ept_map(root, PAGE_SIZE, 2 * MiB + PAGE_SIZE, PAGE_SIZE, EPT_READ),
+			 FIRN_OK);
+	assert_int_equal(ept_map(root, 0, 2 * MiB, 4 * MiB, EPT_RWX), FIRN_OK);
+	expect_page(0, 2 * MiB, PAGE_SIZE, EPT_RWX);
+	expect_page(2 * MiB, 4 * MiB, 2 * MiB, EPT_RWX);
+	nested_unmap(root, 0, 2 * MiB);
+	expect_hole(PAGE_SIZE);
+	pmem_get_stats(&after);
+	assert_int_equal(before.used[PMEM_PAGE_TABLE], after.used[PMEM_PAGE_TABLE]);
+	assert_int_equal(ept_map(root, 0, 2 * MiB, 2 * MiB, EPT_RWX), FIRN_OK);
+	expect_page(0, 2 * MiB, 2 * MiB, EPT_RWX);
+}
+
 static void top_of_the_address_space(void **state)
 {
 	(void)state;
@@ -135,13 +202,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(largest_pages_that_fit),
-		TEST(misaligned_backing_means_small_pages),
-		TEST(without_gigabyte_pages),
-		TEST(unmap_leaves_the_rest),
-		TEST(top_of_the_address_space),
-		TEST(out_of_memory),
-		TEST(pointer_value),
+		TEST(largest_pages_that_fit), TEST(misaligned_backing_means_small_pages),
+		TEST(without_gigabyte_pages), TEST(unmap_leaves_the_rest),
+		TEST(part_of_a_large_page),   TEST(clear_small_and_large),
+		TEST(unmap_frees_tables),     TEST(top_of_the_address_space),
+		TEST(out_of_memory),	      TEST(pointer_value),
 	};
 
 	return cmocka_run_group_tests(tests, add_memory, NULL);

@@ -118,7 +118,7 @@ static void exit_xsetbv(struct vcpu *vcpu)
 }
 
 /* Present, but not for writing. */
-static bool is_rom_write(u64 info)
+static bool write_denied(u64 info)
 {
 	return (info & NPF_WRITE) && (info & NPF_PRESENT);
 }
@@ -146,14 +146,14 @@ static void exit_npf(struct vcpu *vcpu)
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	u64 gpa = vmcb->exit_info_2;
 
-	/* A write to ROM is mapped already and comes back: the emulator loses it. */
-	if (!is_rom_write(vmcb->exit_info_1) && vm_fault_in(vcpu->vm, gpa))
+	if (vm_fault_in(vcpu->vm, gpa, write_denied(vmcb->exit_info_1)))
 		return;
 	/* The instruction at RIP is to blame only if no event was being delivered. */
 	if (vmcb->exit_int_info & EVENT_VALID)
 		vm_crash(vcpu->vm, "event delivery needs device memory at 0x%llx",
 			 (unsigned long long)gpa);
-	else if (is_rom_write(vmcb->exit_info_1) || !move_device_register(vcpu, gpa))
+	/* The emulator loses a write to ROM. */
+	else if (write_denied(vmcb->exit_info_1) || !move_device_register(vcpu, gpa))
 		vcpu_emulate(vcpu);
 }
 

@@ -184,6 +184,8 @@ enum firn_err svm_vm_create(struct vm *vm);
 void svm_vm_destroy(struct vm *vm);
 enum firn_err svm_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable);
 void svm_unmap(struct vm *vm, u64 gpa, u64 size);
+void svm_watch(struct vm *vm, u64 gpa, u64 size);
+void svm_flush_nested(struct vm *vm);
 enum firn_err svm_vcpu_create(struct vcpu *vcpu);
 void svm_vcpu_destroy(struct vcpu *vcpu);
 void svm_make_current(struct vcpu *vcpu);

@@ -85,12 +85,20 @@ bool svm_missing_features(void (*missing)(void *ctx, const char *name, bool requ
 
 enum firn_err svm_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
 {
-	enum firn_err err;
+	return npt_map(vm->arch.nested_root, gpa, hpa, size, writable);
+}
 
-	spin_lock(&vm->arch.nested_lock);
-	err = npt_map(vm->arch.nested_root, gpa, hpa, size, writable);
-	spin_unlock(&vm->arch.nested_lock);
-	return err;
+void svm_watch(struct vm *vm, u64 gpa, u64 size)
+{
+	nested_clear(vm->arch.nested_root, gpa, size, NPT_WRITABLE, NPT_WRITABLE);
+}
+
+/* Translations of both levels are cached together, under the ASID (APM vol. 2, 15.25.1). */
+void svm_flush_nested(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpu[i]->arch.svm.cpu == (int)cpu_index())
+			asid_flush(&vm->vcpu[i]->arch.svm.asid);
 }
 
 void svm_unmap(struct vm *vm, u64 gpa, u64 size)

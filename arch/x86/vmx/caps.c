@@ -139,6 +139,7 @@ static const struct {
 	{ EPT_VPID, EPT_CAP_INVVPID_ONE, REQUIRED, "INVVPID single-context" },
 	{ EPT_VPID, EPT_CAP_1G, OPTIONAL, "1 GiB EPT pages" },
 	{ EPT_VPID, EPT_CAP_AD, OPTIONAL, "EPT accessed and dirty flags" },
+	{ CTL_PROC2, PROC2_PML, OPTIONAL, "page-modification logging" },
 	{ CTL_PROC, PROC_TPR_SHADOW, OPTIONAL, "TPR shadow" },
 	{ CTL_PROC2, PROC2_APIC_ACCESSES, OPTIONAL, "virtualize APIC accesses" },
 	{ CTL_PROC2, PROC2_X2APIC, OPTIONAL, "virtualize x2APIC mode" },
@@ -171,6 +172,11 @@ enum firn_err vmx_caps_check(const struct vmx_caps *caps,
 			err = ERR_UNSUPPORTED;
 	}
 	return err;
+}
+
+bool vmx_caps_pml(const struct vmx_caps *caps)
+{
+	return vmx_caps_may(caps, CTL_PROC2, PROC2_PML) && (caps->ept_vpid & EPT_CAP_AD);
 }
 
 bool vmx_caps_apicv(const struct vmx_caps *caps)

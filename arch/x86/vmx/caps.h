@@ -40,6 +40,8 @@ enum firn_err vmx_caps_check(const struct vmx_caps *caps,
 			     void (*missing)(void *ctx, const char *name, bool required),
 			     void *ctx);
 
+/* Page-modification logging, with the dirty flags that it needs. */
+bool vmx_caps_pml(const struct vmx_caps *caps);
 /* All of TPR shadow, APIC accesses, register virtualization, virtual-interrupt delivery. */
 bool vmx_caps_apicv(const struct vmx_caps *caps);
 

@@ -10,6 +10,7 @@
 #define EPT_IGNORE_PAT BIT(6)
 #define EPTP_WALK4     (3ull << 3)
 #define EPTP_WB	       6ull
+#define EPTP_AD	       BIT(6)
 
 /*
  * RAM is write-back whatever the guest's PAT says (SDM 3C 28.2.7.2): Firn maps the same pages
@@ -30,5 +31,6 @@ enum firn_err ept_map(u64 root, u64 gpa, u64 hpa, u64 size, u64 access)
 
 u64 ept_pointer(u64 root)
 {
-	return root | EPTP_WALK4 | EPTP_WB;
+	/* Dirty flags are there for page-modification logging only. */
+	return root | EPTP_WALK4 | EPTP_WB | (vmx_caps_pml(&vmx_caps) ? EPTP_AD : 0);
 }

@@ -8,6 +8,7 @@
 #define EPT_READ    BIT(0)
 #define EPT_WRITE   BIT(1)
 #define EPT_EXECUTE BIT(2)
+#define EPT_DIRTY   BIT(9) /* in leaves, with EPTP_AD (SDM 3C 28.2.5) */
 #define EPT_RWX	    (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 
 /* As nested_map(), as write-back memory. */

@@ -28,6 +28,9 @@ enum {
 #define IO_STRING   BIT(4)
 #define IO_PORT(q)  ((u16)((q) >> 16))
 
+/* Of EPT violations and of a full page-modification log, SDM 3C table 27-7 and 27.2.1 */
+#define QUALIFICATION_NMI_UNBLOCKED BIT(12)
+
 #define APIC_OFFSET(q) ((u32)((q)&0xfff))
 #define DR7_GD	       BIT(13)
 #define DR6_B_BITS     0xfull
@@ -235,24 +238,34 @@ static void emulate_access(struct vcpu *vcpu)
 }
 
 /* Mapped for reading, but not for writing (SDM 3C table 27-7). */
-static bool is_rom_write(void)
+static bool write_denied(void)
 {
 	u64 qual = vmread(EXIT_QUALIFICATION);
 
 	return (qual & EPT_VIOLATION_WRITE) && (qual & EPT_VIOLATION_READABLE);
 }
 
-static void exit_ept_violation(struct vcpu *vcpu)
+/* An IRET that caused the exit had already unblocked NMIs (SDM 3C 27.2.3). */
+static void block_nmis_again(void)
 {
-	/* An IRET that faulted had already unblocked NMIs (SDM 3C 27.2.3). */
-	if ((vmread(EXIT_QUALIFICATION) & BIT(12)) &&
+	if ((vmread(EXIT_QUALIFICATION) & QUALIFICATION_NMI_UNBLOCKED) &&
 	    !(vmread(IDT_VECTORING_INFO) & INTR_INFO_VALID))
 		vmwrite(GUEST_INTERRUPTIBILITY,
 			vmread(GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
-	/* A write to ROM is mapped already and comes back: the emulator loses it. */
-	if (!is_rom_write() && vm_fault_in(vcpu->vm, vmread(GUEST_PHYSICAL_ADDRESS)))
-		return;
-	emulate_access(vcpu);
+}
+
+static void exit_ept_violation(struct vcpu *vcpu)
+{
+	block_nmis_again();
+	/* What is left is for a device, or a write to ROM, which the emulator loses. */
+	if (!vm_fault_in(vcpu->vm, vmread(GUEST_PHYSICAL_ADDRESS), write_denied()))
+		emulate_access(vcpu);
+}
+
+static void exit_pml_full(struct vcpu *vcpu)
+{
+	block_nmis_again();
+	vmx_pml_drain(vcpu);
 }
 
 static void exit_ept_misconfig(struct vcpu *vcpu)

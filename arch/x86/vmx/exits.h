@@ -51,6 +51,7 @@
 	X(53, "INVVPID", exit_ud)                           \
 	X(54, "WBINVD", exit_skip)                          \
 	X(55, "XSETBV", exit_xsetbv)                        \
-	X(56, "APIC write", exit_apic_write)
+	X(56, "APIC write", exit_apic_write)                \
+	X(62, "page-modification log full", exit_pml_full)
 
 #endif

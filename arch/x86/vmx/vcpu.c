@@ -85,13 +85,8 @@ void vmx_mask_cpuid(u32 leaf, u32 out[4])
 
 enum firn_err vmx_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
 {
-	enum firn_err err;
-
-	spin_lock(&vm->arch.nested_lock);
-	err = ept_map(vm->arch.nested_root, gpa, hpa, size,
-		      writable ? EPT_RWX : EPT_READ | EPT_EXECUTE);
-	spin_unlock(&vm->arch.nested_lock);
-	return err;
+	return ept_map(vm->arch.nested_root, gpa, hpa, size,
+		       writable ? EPT_RWX : EPT_READ | EPT_EXECUTE);
 }
 
 void vmx_unmap(struct vm *vm, u64 gpa, u64 size)
@@ -150,6 +145,9 @@ void vmx_vcpu_destroy(struct vcpu *vcpu)
 	BUG_ON(v->active_cpu >= 0);
 	pmem_free_page(v->vmcs, PMEM_VMX);
 	v->vmcs = NULL;
+	if (v->pml)
+		pmem_free_page(v->pml, PMEM_VMX);
+	v->pml = NULL;
 }
 
 static const struct {

@@ -10,6 +10,7 @@ enum vmcs_field {
 	VPID = 0x0000,
 	GUEST_ES_SELECTOR = 0x0800, /* selectors, limits, rights, bases: index by segment * 2 */
 	GUEST_INTERRUPT_STATUS = 0x0810,
+	GUEST_PML_INDEX = 0x0812,
 	HOST_ES_SELECTOR = 0x0c00,
 	HOST_CS_SELECTOR = 0x0c02,
 	HOST_SS_SELECTOR = 0x0c04,
@@ -21,6 +22,7 @@ enum vmcs_field {
 	IO_BITMAP_A = 0x2000,
 	IO_BITMAP_B = 0x2002,
 	MSR_BITMAP = 0x2004,
+	PML_ADDRESS = 0x200e,
 	TSC_OFFSET = 0x2010,
 	VIRTUAL_APIC_PAGE = 0x2012,
 	APIC_ACCESS_PAGE = 0x2014,
@@ -137,6 +139,7 @@ enum vmcs_field {
 #define PROC2_APIC_REGISTERS	BIT(8)
 #define PROC2_VIRTUAL_INTERRUPT BIT(9)
 #define PROC2_INVPCID		BIT(12)
+#define PROC2_PML		BIT(17)
 
 /* VM-exit controls */
 #define EXIT_SAVE_DEBUG	   BIT(2)

@@ -38,6 +38,10 @@ void vmx_prepare_events(struct vcpu *vcpu);
 void vmx_requeue_vectoring(struct vcpu *vcpu);
 void vmx_update_interrupt_status(struct vcpu *vcpu);
 
+/* pml.c */
+enum vcpu_stop vmx_run_logged(struct vcpu *vcpu, u64 slice_end);
+void vmx_pml_drain(struct vcpu *vcpu); /* what the CPU logged becomes dirty pages */
+
 /* exits.c */
 void vmx_handle_exit(struct vcpu *vcpu);
 /* entry_failure.c: says which check of the VM entry failed and crashes the VM. */
@@ -54,6 +58,9 @@ enum firn_err vmx_vm_create(struct vm *vm);
 void vmx_vm_destroy(struct vm *vm);
 enum firn_err vmx_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable);
 void vmx_unmap(struct vm *vm, u64 gpa, u64 size);
+enum firn_err vmx_log_writes(struct vm *vm, bool on);
+void vmx_watch(struct vm *vm, u64 gpa, u64 size);
+void vmx_flush_nested(struct vm *vm);
 enum firn_err vmx_vcpu_create(struct vcpu *vcpu);
 void vmx_vcpu_destroy(struct vcpu *vcpu);
 void vmx_make_current(struct vcpu *vcpu);
