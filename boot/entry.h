@@ -21,13 +21,12 @@
 #define BOOT_CR4      0x20 /* PAE */
 #define BOOT_CR4_LA57 0x1000
 #define EFER_MSR      0xc0000080
-#define BOOT_EFER     0x900 /* NXE, LME */
+#define BOOT_EFER     0x100 /* LME */
 #define RFLAGS_CLEAR  0x2   /* bit 1 is always set */
 
 /* CPUID 80000001h EDX */
 #define CPUID_EXT_MAX 0x80000000
 #define CPUID_EXT     0x80000001
-#define CPUID_EXT_NX  (1 << 20)
 #define CPUID_EXT_LM  (1 << 29)
 
 /* Page tables (SDM 3A 4.5): a high image address is in the last PML4 entry, last but one PDPTE. */

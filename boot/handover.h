@@ -4,7 +4,7 @@
  * this; nothing behind it knows which one ran.
  *
  * Entry state (firn_entry64 in boot/multiboot2/entry64.S, the ELF's 64-bit entry): long mode,
- * interrupts off, CR4.PAE, EFER.LME|NXE, flat 64-bit CS, the low 4 GiB identity-mapped and the
+ * interrupts off, CR4.PAE, EFER.LME, flat 64-bit CS, the low 4 GiB identity-mapped and the
  * image mapped at its link address; RDI = physical address of struct handover (below 4 GiB).
  */
 #ifndef FIRN_BOOT_HANDOVER_H

@@ -47,10 +47,12 @@ struct cpu_features {
 	u8 phys_bits;
 	bool nx, gib_pages, pge, pat, smep, smap, umip, mce;
 	bool xsave, x2apic, tsc_deadline, invariant_tsc, tsc_adjust;
-	bool hypervisor; /* Firn runs in a virtual machine */
+	const char *hypervisor; /* that Firn runs under; NULL = none that shows itself */
 };
 extern struct cpu_features cpu_features;
 void cpu_detect_features(void); /* by cpu_init_boot() */
+/* Whether CPUID has a bit, X86_FEATURE_*. Any CPU, after cpu_detect_features(). */
+bool cpu_has_feature(u32 feature);
 
 /*
  * First call of all: descriptor tables, exception handling, GS base of the boot CPU, features.

@@ -55,14 +55,17 @@ static void log_features(void)
 	u64 cr0 = read_cr0(), cr4 = read_cr4();
 
 	log_info("CPU: %s %s, %u physical address bits", f->vendor, f->brand, f->phys_bits);
-	log_info("features:%s%s%s%s%s%s", f->x2apic ? " x2APIC" : " xAPIC",
+	log_info("features:%s%s%s%s%s", f->x2apic ? " x2APIC" : " xAPIC",
 		 f->tsc_deadline ? " TSC-deadline" : "", f->invariant_tsc ? " invariant-TSC" : "",
-		 f->gib_pages ? " 1GiB-pages" : "", f->xsave ? " XSAVE" : "",
-		 f->hypervisor ? " (nested)" : "");
+		 f->gib_pages ? " 1GiB-pages" : "", f->xsave ? " XSAVE" : "");
 	log_info("protection:%s%s%s%s%s", cr0 & CR0_WP ? " WP" : "",
 		 rdmsr(MSR_EFER) & EFER_NXE ? " NX" : "", cr4 & CR4_SMEP ? " SMEP" : "",
 		 cr4 & CR4_SMAP ? " SMAP" : "", cr4 & CR4_UMIP ? " UMIP" : "");
 	log_info("mitigations: guest registers are cleared at VM exit; no predictor flushing");
+	if (f->hypervisor)
+		log_info("nested: under %s; microcode and what protects machines from each other "
+			 "are its host's job",
+			 f->hypervisor);
 }
 
 static void start_machine(void)

@@ -169,8 +169,9 @@ static enum firn_err make_identity_root(const struct handover *h)
 
 void paging_load(void)
 {
-	write_cr3(paging_root());
+	/* First: the tables have no-execute bits, which are reserved until EFER.NXE is set. */
 	cpu_set_control_registers();
+	write_cr3(paging_root());
 }
 
 enum firn_err paging_init(const struct handover *h)

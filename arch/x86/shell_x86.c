@@ -66,23 +66,6 @@ static const struct {
 	{ ARCH_CAP_ITS_NO, "ITS" },
 };
 
-static bool host_has(u32 feature)
-{
-	u32 leaf = CPUID_FEATURE_LEAF(feature);
-	u32 max = leaf >= CPUID_EXTENDED ? cpu_features.max_extended_leaf : cpu_features.max_leaf;
-	struct cpuid_regs r;
-	u32 reg[4];
-
-	if (leaf > max)
-		return false;
-	r = cpuid(leaf, CPUID_FEATURE_SUBLEAF(feature));
-	reg[CPUID_EAX] = r.eax;
-	reg[CPUID_EBX] = r.ebx;
-	reg[CPUID_ECX] = r.ecx;
-	reg[CPUID_EDX] = r.edx;
-	return reg[CPUID_FEATURE_REG(feature)] & BIT(CPUID_FEATURE_BIT(feature));
-}
-
 /* A list that is broken into lines; print_item() adds to it. */
 #define LIST_INDENT 17
 #define LIST_WIDTH  78
@@ -120,7 +103,7 @@ static void print_features(const char *title, const struct named_feature *f, siz
 {
 	start_list(title);
 	for (size_t i = 0; i < count; i++)
-		if (host_has(f[i].feature))
+		if (cpu_has_feature(f[i].feature))
 			print_item(f[i].name);
 	end_list();
 }
@@ -130,7 +113,7 @@ static void print_arch_capabilities(void)
 	u64 value = 0;
 
 	start_list("not affected by");
-	if (host_has(X86_FEATURE_ARCH_CAPABILITIES) &&
+	if (cpu_has_feature(X86_FEATURE_ARCH_CAPABILITIES) &&
 	    rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &value))
 		for (size_t i = 0; i < ARRAY_SIZE(arch_capabilities); i++)
 			if (value & arch_capabilities[i].bit)
@@ -148,7 +131,7 @@ static void print_missing(const char *title, bool required)
 {
 	start_list(title);
 	if (!virt_missing_features(missing_feature, &required))
-		print_item("not known");
+		print_item(required ? "VMX or SVM" : "not known");
 	end_list();
 }
 
@@ -158,8 +141,9 @@ void arch_shell_caps(void)
 
 	shell_print("%-*s%s%s%s\n", LIST_INDENT, "processor", f->vendor, f->brand[0] ? ", " : "",
 		    f->brand);
-	shell_print("%-*s%u bits%s\n", LIST_INDENT, "physical address", f->phys_bits,
-		    f->hypervisor ? "; runs under another hypervisor" : "");
+	shell_print("%-*s%u bits\n", LIST_INDENT, "physical address", f->phys_bits);
+	if (f->hypervisor)
+		shell_print("%-*s%s\n", LIST_INDENT, "runs under", f->hypervisor);
 	print_features("features", host_features, ARRAY_SIZE(host_features));
 	shell_print("%-*s%s\n", LIST_INDENT, "virtualization", virt_cpu_status(0));
 	print_missing("required, lacks", true);

@@ -3,6 +3,7 @@
 #include "arch/x86/virt.h"
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/required_features.h"
 #include "arch/x86/svm/svm.h"
 #include "arch/x86/vcpu_state.h"
 #include "arch/x86/vmx/vmx.h"
@@ -11,15 +12,34 @@
 /* Decided on the boot CPU, before any other. Direct calls: the exit path has no indirect branch. */
 static bool is_svm;
 
+static bool lacks_required; /* something that both vendors need */
+static bool refused;	    /* only because of that */
+
+static void log_missing(void *ctx, const char *name, bool required)
+{
+	(void)ctx;
+	(void)required;
+	log_error("CPU: required feature missing: %s", name);
+}
+
+/* The vendor's part is tried in any case, so that it says what else is missing. */
 enum firn_err virt_cpu_enable(void)
 {
-	static bool initialised;
+	static bool decided, initialised;
 	enum firn_err err;
 
-	if (!initialised)
+	if (!decided) {
 		is_svm = svm_preferred();
+		lacks_required =
+			required_features_check(cpu_has_feature, log_missing, NULL) != FIRN_OK;
+		decided = true;
+	}
 	err = is_svm ? svm_virt_enable() : vmx_virt_enable();
-
+	if (err == FIRN_OK && lacks_required) {
+		virt_cpu_disable();
+		refused = true;
+		err = ERR_UNSUPPORTED;
+	}
 	if (err == FIRN_OK && !initialised) {
 		initialised = true;
 		err = vcpu_state_init();
@@ -58,11 +78,14 @@ bool virt_delivers_interrupts(void)
 
 const char *virt_cpu_status(unsigned cpu)
 {
+	if (refused)
+		return "required CPU features are missing";
 	return is_svm ? svm_cpu_status(cpu) : vmx_cpu_status(cpu);
 }
 
 bool virt_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx)
 {
+	required_features_check(cpu_has_feature, missing, ctx);
 	return is_svm ? svm_missing_features(missing, ctx) : vmx_missing_features(missing, ctx);
 }
 

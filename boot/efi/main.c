@@ -7,9 +7,6 @@
 #include "arch/x86/x86.h"
 #include "boot/handover_build.h"
 
-#define CPUID_EXTENDED	  0x80000001u
-#define CPUID_EXTENDED_NX BIT(20) /* EDX */
-
 /* What Firn starts with, in one block: the hand-over, then the page tables. */
 static u64 *page_tables(struct loader *l)
 {
@@ -22,9 +19,6 @@ static EFI_STATUS start(struct loader *l)
 
 	/* Loading big files takes longer than the firmware's patience of 5 minutes. */
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
-	if (!(cpuid(CPUID_EXTENDED, 0).edx & CPUID_EXTENDED_NX))
-		return console_fatal("processor", "enable no-execute pages (NX, XD) in its setup",
-				     EFI_UNSUPPORTED);
 	status = BS->HandleProtocol(l->handle, &LoadedImageProtocol, (void **)&l->self);
 	if (EFI_ERROR(status))
 		return console_fatal("loader", "cannot find itself", status);

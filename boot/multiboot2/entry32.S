@@ -47,8 +47,6 @@ multiboot2_entry32:
 	cpuid
 	test	$CPUID_EXT_LM, %edx
 	jz	no_long_mode
-	test	$CPUID_EXT_NX, %edx
-	jz	no_nx
 	test	$(IMAGE_ALIGN - 1), %ebp
 	jnz	misplaced
 
@@ -118,9 +116,6 @@ not_multiboot2: /* by whatever way we came here: most likely we are where we are
 no_long_mode:
 	mov	$OFFSET(text_no_long_mode), %esi
 	jmp	die
-no_nx:
-	mov	$OFFSET(text_no_nx), %esi
-	jmp	die
 misplaced:
 	mov	$OFFSET(text_misplaced), %esi
 	jmp	die
@@ -167,8 +162,6 @@ text_not_multiboot2:
 	.asciz "Firn: not started by a multiboot 2 boot loader.\r\n"
 text_no_long_mode:
 	.asciz "Firn: this processor has no 64-bit mode.\r\n"
-text_no_nx:
-	.asciz "Firn: no-execute pages are missing; enable NX/XD (execute disable) in the BIOS setup.\r\n"
 text_misplaced:
 	.asciz "Firn: the boot loader put the image at an address that is not 2 MiB-aligned.\r\n"
 

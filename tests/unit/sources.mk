@@ -75,8 +75,10 @@ test_memslot_SRC := core/memslot.c arch/fake/fake.c
 test_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
 	boot/multiboot2/info.c
 test_pagetable_SRC := arch/x86/pagetable.c core/log.c core/pmem.c arch/fake/fake.c
+test_outer_hypervisor_SRC := arch/x86/outer_hypervisor.c
 test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
+test_required_features_SRC := arch/x86/required_features.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
 SHELL_TEST_SRC := $(wildcard core/shell*.c) core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \

@@ -75,11 +75,21 @@ const char *svm_cpu_status(unsigned cpu)
 	return c->state == SVM_NONE && c->why[0] ? c->why : svm_cpu_state_name(c->state);
 }
 
+static void read_cpuid(u32 leaf, u32 out[4])
+{
+	struct cpuid_regs r = cpuid(leaf, 0);
+
+	memcpy(out, &r, sizeof(r));
+}
+
 bool svm_missing_features(void (*missing)(void *ctx, const char *name, bool required), void *ctx)
 {
-	if (!svm_caps.revision)
+	struct svm_caps caps;
+
+	/* Not svm_caps, which stays empty when a required feature is missing. */
+	if (svm_caps_read(&caps, read_cpuid) != FIRN_OK)
 		return false;
-	svm_caps_check(&svm_caps, missing, ctx);
+	svm_caps_check(&caps, missing, ctx);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include <vmx_hw.h>
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/cpuid_bits.h"
 #include "arch/x86/nested_table.h"
 #include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/ept.h"
@@ -63,7 +64,7 @@ bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool requ
 	struct vmx_caps caps;
 
 	/* Not vmx_caps, which stays empty when a required feature is missing. */
-	if (vmx_caps_read(&caps, rdmsr_safe) != FIRN_OK)
+	if (!cpu_has_feature(X86_FEATURE_VMX) || vmx_caps_read(&caps, rdmsr_safe) != FIRN_OK)
 		return false;
 	vmx_caps_check(&caps, missing, ctx);
 	return true;
