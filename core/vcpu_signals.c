@@ -4,7 +4,8 @@
 
 void vcpu_post_init(struct vcpu *vcpu)
 {
-	__atomic_and_fetch(&vcpu->events, ~(VCPU_EVENT_SIPI | VCPU_SIPI_VECTOR), __ATOMIC_ACQ_REL);
+	__atomic_and_fetch(&vcpu->events, ~(u32)(VCPU_EVENT_SIPI | VCPU_SIPI_VECTOR),
+			   __ATOMIC_ACQ_REL);
 	vcpu_post_event(vcpu, VCPU_EVENT_INIT);
 }
 

@@ -10,7 +10,7 @@
 #include "fake.h"
 #include "fake_vcpu.h"
 
-#define FIXTURE_RAM (4 * MiB)
+#define FIXTURE_RAM MiB
 
 struct sent_msi {
 	u64 address;
