@@ -9,7 +9,13 @@
 static struct timer_cpu {
 	struct timer *armed; /* by deadline, equal ones in the order they were set */
 	struct timer *due;   /* taken by timer_run(), not fired yet */
-} timer_cpus[MAX_CPUS];
+	u64 next;	     /* deadline of the first armed one */
+} timer_cpus[MAX_CPUS] = { [0 ... MAX_CPUS - 1] = { .next = TIMER_NEVER } };
+
+static void update_next(struct timer_cpu *cpu)
+{
+	cpu->next = cpu->armed ? cpu->armed->deadline : TIMER_NEVER;
+}
 
 static bool unlink_from(struct timer **link, struct timer *timer)
 {
@@ -30,11 +36,13 @@ void timer_cancel(struct timer *timer)
 	/* Not found: it was set on another CPU. */
 	BUG_ON(!unlink_from(&cpu->armed, timer) && !unlink_from(&cpu->due, timer));
 	timer->armed = false;
+	update_next(cpu);
 }
 
 void timer_set(struct timer *timer, u64 deadline)
 {
-	struct timer **link = &timer_cpus[cpu_index()].armed;
+	struct timer_cpu *cpu = &timer_cpus[cpu_index()];
+	struct timer **link = &cpu->armed;
 
 	timer_cancel(timer);
 	if (deadline == TIMER_NEVER)
@@ -45,6 +53,7 @@ void timer_set(struct timer *timer, u64 deadline)
 	timer->next = *link;
 	timer->armed = true;
 	*link = timer;
+	update_next(cpu);
 }
 
 void timer_run(u64 now)
@@ -60,6 +69,7 @@ void timer_run(u64 now)
 	cpu->due = cpu->armed;
 	cpu->armed = *end;
 	*end = NULL;
+	update_next(cpu);
 
 	while ((timer = cpu->due)) {
 		cpu->due = timer->next;
@@ -70,7 +80,10 @@ void timer_run(u64 now)
 
 u64 timer_next(void)
 {
-	const struct timer *first = timer_cpus[cpu_index()].armed;
+	return timer_cpus[cpu_index()].next;
+}
 
-	return first ? first->deadline : TIMER_NEVER;
+const u64 *timer_next_at(void)
+{
+	return &timer_cpus[cpu_index()].next;
 }

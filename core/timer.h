@@ -20,5 +20,7 @@ void timer_cancel(struct timer *timer);		   /* harmless if not armed */
 void timer_run(u64 now);
 /* Earliest deadline on this CPU or TIMER_NEVER. */
 u64 timer_next(void);
+/* Where it is kept, for a loop that stays on this CPU. */
+const u64 *timer_next_at(void);
 
 #endif

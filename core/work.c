@@ -66,3 +66,8 @@ bool work_pending(void)
 {
 	return __atomic_load_n(&queues[cpu_index()].newest, __ATOMIC_RELAXED);
 }
+
+struct work *const *work_pending_at(void)
+{
+	return &queues[cpu_index()].newest;
+}

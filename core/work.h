@@ -16,5 +16,7 @@ bool work_post(unsigned cpu, struct work *work);
 /* Runs everything queued for this CPU at the time of the call. */
 void work_run(void);
 bool work_pending(void); /* for this CPU */
+/* Where this is kept, for a loop that stays on this CPU: not NULL while work is pending. */
+struct work *const *work_pending_at(void);
 
 #endif

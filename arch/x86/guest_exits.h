@@ -11,6 +11,7 @@
 #include "arch/x86/guest_xstate.h"
 #include "arch/x86/x86.h"
 #include "core/iobus.h"
+#include "core/timer.h"
 #include "core/vcpu.h"
 #include "core/work.h"
 
@@ -75,25 +76,42 @@ static inline void guest_port_out(struct vcpu *vcpu, u16 port, unsigned width)
 	iobus_write(&vcpu->vm->pio, port, width, vcpu->arch.gpr[REG_RAX] & (BIT(8 * width) - 1));
 }
 
-/* Before each entry. False: *stop says why the vCPU gives up the CPU. */
-static inline bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
+/* What the loop that runs a vCPU looks at before each entry, found once: it stays on its CPU. */
+struct guest_loop {
+	const u64 *next_timer;
+	struct work *const *work;
+	u64 slice_end;
+};
+
+static inline struct guest_loop guest_loop_begin(u64 slice_end)
 {
-	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING)) {
-		*stop = VCPU_STOP_EVENT;
-		return false;
-	}
-	if (unlikely(work_pending())) {
-		*stop = VCPU_STOP_PREEMPTED;
-		return false;
-	}
-	if (unlikely(vcpu->state == VCPU_HALTED)) {
-		if (!vcpu_can_wake(vcpu)) {
-			*stop = VCPU_STOP_HALTED;
-			return false;
-		}
-		vcpu_end_halt(vcpu);
-	}
-	return true;
+	return (struct guest_loop){ timer_next_at(), work_pending_at(), slice_end };
 }
+
+/* The guest has to leave by then: TSC. */
+static inline u64 guest_loop_until(const struct guest_loop *loop)
+{
+	return MIN(*loop->next_timer, loop->slice_end);
+}
+
+/* Events, work or the end of HLT: guest_may_run() has to be asked. */
+static inline bool guest_needs_service(const struct vcpu *vcpu, const struct guest_loop *loop)
+{
+	const u32 events = VCPU_EVENTS_STOPPING | VCPU_EVENT_NMI;
+
+	return (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & events) ||
+	       __atomic_load_n(loop->work, __ATOMIC_RELAXED) || vcpu->state == VCPU_HALTED;
+}
+
+static inline bool guest_nmi_pending(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI;
+}
+
+/* Out of line in guest_loop.c. False: *stop says why the vCPU gives up the CPU. */
+bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop);
+/* The time of guest_loop_until() has come: runs timers; at the slice's end like guest_may_run(). */
+bool guest_loop_time(struct vcpu *vcpu, const struct guest_loop *loop, u64 now,
+		     enum vcpu_stop *stop);
 
 #endif

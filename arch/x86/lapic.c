@@ -26,41 +26,51 @@
 #define CPUID_ADDRESS_SIZES 0x80000008u
 #define MAX_PHYS_BITS	    52 /* SDM 3A 4.1.4 */
 
-#define R   0x01
-#define W   0x02
-#define X1  0x04 /* xAPIC only */
-#define X2  0x08 /* x2APIC only */
-#define WX1 0x10 /* writable in xAPIC mode only */
+#define R 0x01
+#define W 0x02
+/* access of struct apic_register: { in xAPIC mode, in x2APIC mode } */
+#define BOTH(access)           \
+	{                      \
+		access, access \
+	}
+#define XAPIC(access)     \
+	{                 \
+		access, 0 \
+	}
+#define X2APIC(access)    \
+	{                 \
+		0, access \
+	}
 
 /* SDM 3A tables 10-1 and 10-6. fixed: bits that exist but that software can't change. */
 static const struct apic_register {
-	u8 access;
+	u8 access[2];
 	u32 writable, fixed;
 } registers[NR_REGS] = {
-	[APIC_ID >> REG_SHIFT] = { R },
-	[APIC_VERSION >> REG_SHIFT] = { R },
-	[APIC_TPR >> REG_SHIFT] = { R | W, 0xff },
-	[APIC_APR >> REG_SHIFT] = { R | X1 },
-	[APIC_PPR >> REG_SHIFT] = { R },
-	[APIC_EOI >> REG_SHIFT] = { W },
-	[APIC_RRD >> REG_SHIFT] = { R | X1 },
-	[APIC_LDR >> REG_SHIFT] = { R | WX1, 0xff000000 },
-	[APIC_DFR >> REG_SHIFT] = { R | W | X1, 0xf0000000 },
-	[APIC_SVR >> REG_SHIFT] = { R | W, 0x3ff },
-	[APIC_ISR >> REG_SHIFT...(APIC_IRR + 0x70) >> REG_SHIFT] = { R },
-	[APIC_ESR >> REG_SHIFT] = { R | W },
-	[APIC_ICR_LOW >> REG_SHIFT] = { R | W, 0xccfff, 0x1000 },
-	[APIC_ICR_HIGH >> REG_SHIFT] = { R | W | X1, 0xff000000 },
-	[APIC_LVT_TIMER >> REG_SHIFT] = { R | W, 0x700ff, 0x1000 },
-	[APIC_LVT_THERMAL >> REG_SHIFT] = { R | W, 0x107ff, 0x1000 },
-	[APIC_LVT_PERF >> REG_SHIFT] = { R | W, 0x107ff, 0x1000 },
-	[APIC_LVT_LINT0 >> REG_SHIFT] = { R | W, 0x1a7ff, 0x5000 },
-	[APIC_LVT_LINT1 >> REG_SHIFT] = { R | W, 0x1a7ff, 0x5000 },
-	[APIC_LVT_ERROR >> REG_SHIFT] = { R | W, 0x100ff, 0x1000 },
-	[APIC_TIMER_INITIAL >> REG_SHIFT] = { R | W, 0xffffffff },
-	[APIC_TIMER_CURRENT >> REG_SHIFT] = { R },
-	[APIC_TIMER_DIVIDE >> REG_SHIFT] = { R | W, 0xb },
-	[APIC_SELF_IPI >> REG_SHIFT] = { W | X2, 0xff },
+	[APIC_ID >> REG_SHIFT] = { BOTH(R) },
+	[APIC_VERSION >> REG_SHIFT] = { BOTH(R) },
+	[APIC_TPR >> REG_SHIFT] = { BOTH(R | W), 0xff },
+	[APIC_APR >> REG_SHIFT] = { XAPIC(R) },
+	[APIC_PPR >> REG_SHIFT] = { BOTH(R) },
+	[APIC_EOI >> REG_SHIFT] = { BOTH(W) },
+	[APIC_RRD >> REG_SHIFT] = { XAPIC(R) },
+	[APIC_LDR >> REG_SHIFT] = { { R | W, R }, 0xff000000 },
+	[APIC_DFR >> REG_SHIFT] = { XAPIC(R | W), 0xf0000000 },
+	[APIC_SVR >> REG_SHIFT] = { BOTH(R | W), 0x3ff },
+	[APIC_ISR >> REG_SHIFT...(APIC_IRR + 0x70) >> REG_SHIFT] = { BOTH(R) },
+	[APIC_ESR >> REG_SHIFT] = { BOTH(R | W) },
+	[APIC_ICR_LOW >> REG_SHIFT] = { BOTH(R | W), 0xccfff, 0x1000 },
+	[APIC_ICR_HIGH >> REG_SHIFT] = { XAPIC(R | W), 0xff000000 },
+	[APIC_LVT_TIMER >> REG_SHIFT] = { BOTH(R | W), 0x700ff, 0x1000 },
+	[APIC_LVT_THERMAL >> REG_SHIFT] = { BOTH(R | W), 0x107ff, 0x1000 },
+	[APIC_LVT_PERF >> REG_SHIFT] = { BOTH(R | W), 0x107ff, 0x1000 },
+	[APIC_LVT_LINT0 >> REG_SHIFT] = { BOTH(R | W), 0x1a7ff, 0x5000 },
+	[APIC_LVT_LINT1 >> REG_SHIFT] = { BOTH(R | W), 0x1a7ff, 0x5000 },
+	[APIC_LVT_ERROR >> REG_SHIFT] = { BOTH(R | W), 0x100ff, 0x1000 },
+	[APIC_TIMER_INITIAL >> REG_SHIFT] = { BOTH(R | W), 0xffffffff },
+	[APIC_TIMER_CURRENT >> REG_SHIFT] = { BOTH(R) },
+	[APIC_TIMER_DIVIDE >> REG_SHIFT] = { BOTH(R | W), 0xb },
+	[APIC_SELF_IPI >> REG_SHIFT] = { X2APIC(W), 0xff },
 };
 
 static const u32 lvt_offsets[] = {
@@ -68,19 +78,17 @@ static const u32 lvt_offsets[] = {
 	APIC_LVT_LINT0, APIC_LVT_LINT1,	  APIC_LVT_ERROR,
 };
 
-static const struct apic_register *find_register(const struct lapic *lapic, u32 offset, u8 access)
+static inline const struct apic_register *find_register(const struct lapic *lapic, u32 offset,
+							u8 access)
 {
 	const struct apic_register *r = &registers[offset >> REG_SHIFT];
-	u8 wrong_mode = lapic_x2apic(lapic) ? X1 : X2;
 
-	if (access == W && (r->access & WX1) && !lapic_x2apic(lapic))
-		return r;
-	return (r->access & access) && !(r->access & wrong_mode) ? r : NULL;
+	return r->access[lapic_x2apic(lapic)] & access ? r : NULL;
 }
 
 static bool exists(const struct lapic *lapic, u32 offset)
 {
-	return find_register(lapic, offset, R) || find_register(lapic, offset, W);
+	return find_register(lapic, offset, R | W);
 }
 
 u32 lapic_id(const struct lapic *lapic)
@@ -94,6 +102,8 @@ static u32 register_value(const struct lapic *lapic, u32 offset)
 	case APIC_TIMER_CURRENT:
 		return lapic_timer_current(lapic);
 	case APIC_PPR:
+		pv_eoi_sync(lapic->vcpu);
+		return lapic_processor_priority(lapic);
 	case APIC_ISR ...(APIC_TMR - 1):
 		pv_eoi_sync(lapic->vcpu);
 		return lapic_reg(lapic, offset);
@@ -152,7 +162,7 @@ static void write_register(struct lapic *lapic, u32 offset, u32 value)
 	switch (offset) {
 	case APIC_TPR:
 		lapic_set_reg(lapic, APIC_TPR, value);
-		lapic_update_ppr(lapic);
+		lapic->attention |= LAPIC_TPR_WRITTEN;
 		break;
 	case APIC_EOI:
 		lapic_eoi(lapic);
@@ -270,6 +280,7 @@ static void reset_registers(struct lapic *lapic)
 {
 	lapic_timer_reset(lapic);
 	lapic_drop_posted(lapic);
+	lapic->attention |= LAPIC_REQUESTED | LAPIC_TPR_WRITTEN;
 	for (u32 offset = 0; offset < NR_REGS << REG_SHIFT; offset += sizeof(u32))
 		lapic_set_reg(lapic, offset, 0);
 	lapic_set_reg(lapic, APIC_VERSION, VERSION_VALUE);

@@ -59,6 +59,11 @@ enum lapic_delivery {
 	DELIVERY_EXTINT = 7,
 };
 
+/* Bits of lapic.attention */
+#define LAPIC_IRR_CHANGED BIT(0) /* merged by lapic_has_work, not reported by lapic_sync_pir yet */
+#define LAPIC_REQUESTED	  BIT(1) /* the IRR may have a vector; for those who inject in software */
+#define LAPIC_TPR_WRITTEN BIT(2) /* and hardware's copy of it may differ */
+
 struct lapic {
 	struct vcpu *vcpu;
 	u8 *page;	   /* 4 KiB, direct-map address */
@@ -66,7 +71,7 @@ struct lapic {
 	u64 pir[4];	   /* posted interrupt requests, atomic */
 	u64 pir_level[4];  /* posted with level trigger, atomic; set before pir */
 	u32 pir_pending;   /* atomic: some bit of pir is set */
-	bool irr_changed;  /* merged by lapic_has_work, not reported by lapic_sync_pir yet */
+	u32 attention;	   /* LAPIC_*: what the next entry has to look at; owner CPU */
 	u32 errors;	   /* ESR bits since the guest's last write to ESR, atomic */
 	bool error_raised; /* errors has a new bit: LVT error is due, atomic */
 	u64 tsc_deadline;  /* guest TSC; 0 = disarmed */
@@ -124,9 +129,18 @@ bool lapic_merge_pir(struct lapic *lapic);
 /* Owner CPU, before entry: merges pir into the IRR. True when the IRR changed. */
 static inline bool lapic_sync_pir(struct lapic *lapic)
 {
-	if (likely(!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED) && !lapic->irr_changed))
+	if (likely(!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED) &&
+		   !(lapic->attention & LAPIC_IRR_CHANGED)))
 		return false;
 	return lapic_merge_pir(lapic);
+}
+/*
+ * Owner CPU, before entry, where interrupts are injected in software: is there anything to do? Then
+ * lapic_sync_pir(), and lapic_attended() when it is done.
+ */
+static inline bool lapic_needs_attention(const struct lapic *lapic)
+{
+	return __atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED) || lapic->attention;
 }
 /* Is no vector requested? */
 static inline bool lapic_irr_empty(const struct lapic *lapic)
@@ -137,6 +151,14 @@ static inline bool lapic_irr_empty(const struct lapic *lapic)
 	for (unsigned i = 0; i < 8; i++)
 		any |= *(const u32 *)(lapic->page + APIC_IRR + 16 * i);
 	return !any;
+}
+/* True: vectors are left in the IRR, and the next entry is to look at them again. */
+static inline bool lapic_attended(struct lapic *lapic)
+{
+	bool left = !lapic_irr_empty(lapic);
+
+	lapic->attention = left ? LAPIC_REQUESTED : 0;
+	return left;
 }
 /* Highest vector in IRR that PPR lets through, or -1. */
 int lapic_pending(struct lapic *lapic);

@@ -61,8 +61,8 @@ static inline bool lapic_sw_enabled(const struct lapic *lapic)
 }
 
 /* lapic_irr.c */
-void lapic_update_ppr(struct lapic *lapic);
-void lapic_error(struct lapic *lapic, u32 esr_bits); /* any CPU */
+u32 lapic_processor_priority(const struct lapic *lapic); /* PPR */
+void lapic_error(struct lapic *lapic, u32 esr_bits);	 /* any CPU */
 void lapic_drop_posted(struct lapic *lapic);
 
 /* lapic_bus.c */

@@ -33,8 +33,9 @@ static void clear_vector(struct lapic *lapic, u32 base, u8 vector)
 	lapic_set_reg(lapic, offset, lapic_reg(lapic, offset) & ~(u32)BIT(vector % 32));
 }
 
-static int highest_vector(const struct lapic *lapic, u32 base)
+static inline int highest_vector(const struct lapic *lapic, u32 base)
 {
+#pragma GCC unroll 8
 	for (int i = WORDS - 1; i >= 0; i--) {
 		u32 word = lapic_reg(lapic, base + i * WORD_STRIDE);
 
@@ -105,9 +106,9 @@ static void merge_word(struct lapic *lapic, unsigned index, u32 posted, u32 leve
 
 bool lapic_merge_pir(struct lapic *lapic)
 {
-	bool changed = lapic->irr_changed;
+	bool changed = lapic->attention & LAPIC_IRR_CHANGED;
 
-	lapic->irr_changed = false;
+	lapic->attention &= ~(u32)LAPIC_IRR_CHANGED;
 	if (!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED))
 		return changed;
 	/* Before reading pir: a post from here on announces itself again. */
@@ -125,6 +126,8 @@ bool lapic_merge_pir(struct lapic *lapic)
 		merge_word(lapic, 2 * i + 1, (u32)(posted >> 32), (u32)(level >> 32));
 		changed |= posted != 0;
 	}
+	if (changed)
+		lapic->attention |= LAPIC_REQUESTED;
 	return changed;
 }
 
@@ -139,7 +142,7 @@ int lapic_highest_isr(struct lapic *lapic)
 }
 
 /* SDM 3A 10.8.3.1 */
-static u32 processor_priority(const struct lapic *lapic)
+u32 lapic_processor_priority(const struct lapic *lapic)
 {
 	int isr = highest_vector(lapic, APIC_ISR);
 	u32 tpr = lapic_reg(lapic, APIC_TPR) & APIC_VECTOR_MASK;
@@ -148,12 +151,6 @@ static u32 processor_priority(const struct lapic *lapic)
 	return (tpr & PRIORITY_CLASS) >= isr_class ? tpr : isr_class;
 }
 
-void lapic_update_ppr(struct lapic *lapic)
-{
-	lapic_set_reg(lapic, APIC_PPR, processor_priority(lapic));
-}
-
-/* With a TPR shadow the processor writes TPR into the page by itself: PPR is never taken from there. */
 int lapic_pending(struct lapic *lapic)
 {
 	int vector;
@@ -162,7 +159,7 @@ int lapic_pending(struct lapic *lapic)
 	vector = lapic_highest_irr(lapic);
 	if (vector < 0 || !lapic_enabled(lapic))
 		return -1;
-	if (((u32)vector & PRIORITY_CLASS) <= (processor_priority(lapic) & PRIORITY_CLASS))
+	if (((u32)vector & PRIORITY_CLASS) <= (lapic_processor_priority(lapic) & PRIORITY_CLASS))
 		return -1;
 	return vector;
 }
@@ -171,7 +168,7 @@ bool lapic_has_work(struct lapic *lapic)
 {
 	/* Whoever prepares the next entry still has to hear of the change. */
 	if (lapic_sync_pir(lapic))
-		lapic->irr_changed = true;
+		lapic->attention |= LAPIC_IRR_CHANGED;
 	return lapic_pending(lapic) >= 0;
 }
 
@@ -192,7 +189,6 @@ void lapic_accept(struct lapic *lapic, u8 vector)
 {
 	clear_vector(lapic, APIC_IRR, vector);
 	set_vector(lapic, APIC_ISR, vector);
-	lapic_update_ppr(lapic);
 }
 
 void lapic_eoi(struct lapic *lapic)
@@ -204,7 +200,6 @@ void lapic_eoi(struct lapic *lapic)
 	if (vector < 0)
 		return;
 	clear_vector(lapic, APIC_ISR, vector);
-	lapic_update_ppr(lapic);
 	if (test_vector(lapic, APIC_TMR, vector))
 		lapic_eoi_induced(lapic, vector);
 }
@@ -222,7 +217,7 @@ void lapic_eoi_exit_bitmap(struct vm *vm, u64 bitmap[4])
 void lapic_set_cr8(struct lapic *lapic, u64 cr8)
 {
 	lapic_set_reg(lapic, APIC_TPR, (cr8 & 0xf) << 4);
-	lapic_update_ppr(lapic);
+	lapic->attention |= LAPIC_TPR_WRITTEN;
 }
 
 u64 lapic_get_cr8(struct lapic *lapic)

@@ -101,8 +101,11 @@ static void set_window(struct vcpu *vcpu, bool on)
 
 static void watch_cr8(struct vcpu *vcpu, bool on)
 {
-	svm_set_cr_intercepts(vmcb_of(vcpu), on ? INTERCEPT_CR_WRITE(8) : 0,
-			      on ? 0 : INTERCEPT_CR_WRITE(8));
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	if (!(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8)) == on)
+		svm_set_cr_intercepts(vmcb, on ? INTERCEPT_CR_WRITE(8) : 0,
+				      on ? 0 : INTERCEPT_CR_WRITE(8));
 }
 
 void svm_inject_pending(struct vcpu *vcpu)
@@ -118,5 +121,12 @@ void svm_inject_pending(struct vcpu *vcpu)
 	}
 	if (vcpu->arch.svm.window != (vector >= 0))
 		set_window(vcpu, vector >= 0);
-	watch_cr8(vcpu, !lapic_irr_empty(lapic));
+	watch_cr8(vcpu, lapic_attended(lapic));
+}
+
+void svm_prepare_interrupts(struct vcpu *vcpu)
+{
+	lapic_sync_pir(&vcpu->arch.lapic);
+	svm_inject_pending(vcpu);
+	svm_give_tpr(vcpu, vmcb_of(vcpu));
 }

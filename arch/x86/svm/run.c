@@ -17,10 +17,8 @@ static inline void assign_asid(struct svm_cpu *cpu, struct svm_vcpu *v, struct v
 	svm_changed(vmcb, CLEAN_ASID);
 }
 
-static inline void enter(struct vcpu *vcpu, struct svm_cpu *cpu)
+static inline void enter(struct vcpu *vcpu, struct svm_cpu *cpu, struct vmcb *vmcb)
 {
-	struct vmcb *vmcb = vmcb_of(vcpu);
-
 	assign_asid(cpu, &vcpu->arch.svm, vmcb);
 	vmcb->rax = vcpu->arch.gpr[REG_RAX];
 	svm_enter(vcpu->arch.gpr, vcpu->arch.svm.vmcb_pa, cpu->host_vmcb_pa);
@@ -31,17 +29,10 @@ static inline void enter(struct vcpu *vcpu, struct svm_cpu *cpu)
 }
 
 /* Decides what the entry injects. On the path of every exit: what is rarely needed is out of line. */
-static inline void prepare_events(struct vcpu *vcpu)
+static inline void prepare_events(struct vcpu *vcpu, struct vmcb *vmcb)
 {
-	struct vmcb *vmcb = vmcb_of(vcpu);
-
-	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI))
-		svm_prepare_nmi(vcpu);
-	lapic_sync_pir(&vcpu->arch.lapic);
-	if (unlikely(!lapic_irr_empty(&vcpu->arch.lapic) ||
-		     (vmcb->intercept_cr & INTERCEPT_CR_WRITE(8))))
-		svm_inject_pending(vcpu);
-	svm_give_tpr(vcpu, vmcb);
+	if (unlikely(lapic_needs_attention(&vcpu->arch.lapic)))
+		svm_prepare_interrupts(vcpu);
 	vmcb->event_inj = vcpu->arch.svm.queued;
 	vcpu->arch.svm.queued = 0;
 }
@@ -49,29 +40,33 @@ static inline void prepare_events(struct vcpu *vcpu)
 enum vcpu_stop svm_run(struct vcpu *vcpu, u64 slice_end)
 {
 	struct svm_cpu *cpu = svm_this_cpu();
-	enum vcpu_stop stop = VCPU_STOP_PREEMPTED;
+	struct vmcb *vmcb = vmcb_of(vcpu);
+	const struct guest_loop loop = guest_loop_begin(slice_end);
 	const u64 *armed = apic_timer_armed();
+	enum vcpu_stop stop = VCPU_STOP_PREEMPTED;
 
 	for (;;) {
-		u64 now, next, until;
+		u64 now, until;
 
 		irq_window();
 		now = rdtsc();
-		next = timer_next();
-		if (unlikely(now >= next)) {
-			timer_run(now);
-			next = timer_next();
+		until = guest_loop_until(&loop);
+		if (unlikely(now >= until)) {
+			if (!guest_loop_time(vcpu, &loop, now, &stop))
+				return stop;
+			until = guest_loop_until(&loop);
 		}
-		if (!guest_may_run(vcpu, &stop))
-			return stop;
-		if (unlikely(now >= slice_end))
-			return VCPU_STOP_PREEMPTED;
-		prepare_events(vcpu);
+		if (unlikely(guest_needs_service(vcpu, &loop))) {
+			if (!guest_may_run(vcpu, &stop))
+				return stop;
+			if (guest_nmi_pending(vcpu))
+				svm_prepare_nmi(vcpu);
+		}
+		prepare_events(vcpu, vmcb);
 		/* The timer's interrupt ends the guest's time for the next timer or at the slice's end. */
-		until = MIN(next, slice_end);
 		if (unlikely(until != *armed))
 			arch_set_wakeup(until);
-		enter(vcpu, cpu);
+		enter(vcpu, cpu, vmcb);
 		svm_handle_exit(vcpu);
 	}
 }

@@ -55,19 +55,22 @@ void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear);
 /* events.c */
 void svm_requeue_event(struct vcpu *vcpu); /* exit_int_info is valid */
 void svm_inject_pending(struct vcpu *vcpu);
+/* Before an entry, when lapic_needs_attention(): merges, injects, gives the TPR. */
+void svm_prepare_interrupts(struct vcpu *vcpu);
 /* After an exit: the guest may have written CR8. */
 static inline void svm_take_tpr(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
-	u64 tpr = vmcb->int_ctl & INT_CTL_V_TPR;
+	u8 tpr = vmcb->int_ctl & INT_CTL_V_TPR;
 
-	if (unlikely(tpr != vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT))
+	if (unlikely(tpr != vcpu->arch.svm.tpr))
 		lapic_set_cr8(&vcpu->arch.lapic, tpr);
 }
-/* Before an entry: the other way. */
+/* Before an entry, after the TPR was written: the other way. */
 static inline void svm_give_tpr(struct vcpu *vcpu, struct vmcb *vmcb)
 {
-	u64 tpr = vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT;
+	u8 tpr = vcpu->arch.lapic.page[APIC_TPR] >> TPR_CLASS_SHIFT;
 
+	vcpu->arch.svm.tpr = tpr;
 	if (likely((vmcb->int_ctl & INT_CTL_V_TPR) == tpr))
 		return;
 	vmcb->int_ctl = (vmcb->int_ctl & ~INT_CTL_V_TPR) | tpr;

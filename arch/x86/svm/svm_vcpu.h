@@ -45,6 +45,7 @@ struct svm_vcpu {
 	u64 cr0_hidden; /* bits of the guest's CR0 that the real one does not have */
 	u64 cr4_forced; /* bits of the real CR4 that the guest's does not have */
 	bool window;	/* V_IRQ waits for the guest to accept interrupts */
+	u8 tpr;		/* V_TPR of the last entry */
 	/* NMIs (nmi.c) */
 	bool nmi_blocked; /* until the guest's IRET */
 	bool stepping;	  /* TF is ours, until one instruction is over */

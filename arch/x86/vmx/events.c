@@ -119,8 +119,10 @@ static void prepare_virtual_delivery(struct vcpu *vcpu)
 static __noinline void inject_pending(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->arch.vmx;
-	int vector = lapic_pending(&vcpu->arch.lapic);
+	int vector;
 
+	lapic_sync_pir(&vcpu->arch.lapic);
+	vector = lapic_pending(&vcpu->arch.lapic);
 	if (vector >= 0 && !(v->queued_info & INTR_INFO_VALID) && interrupts_open()) {
 		lapic_accept(&vcpu->arch.lapic, (u8)vector);
 		queue(vcpu, (u32)vector | INTR_TYPE_EXTERNAL, 0);
@@ -129,18 +131,17 @@ static __noinline void inject_pending(struct vcpu *vcpu)
 	}
 	vmx_set_proc_controls(vcpu, vector >= 0 ? PROC_INTERRUPT_WINDOW : 0,
 			      vector >= 0 ? 0 : PROC_INTERRUPT_WINDOW);
+	lapic_attended(&vcpu->arch.lapic);
 }
 
 /* Without virtual-interrupt delivery: inject one, and come back for the next through the window. */
 static void prepare_interrupt(struct vcpu *vcpu)
 {
-	lapic_sync_pir(&vcpu->arch.lapic);
-	if (unlikely(!lapic_irr_empty(&vcpu->arch.lapic) ||
-		     (vcpu->arch.vmx.proc_controls & PROC_INTERRUPT_WINDOW)))
+	if (unlikely(lapic_needs_attention(&vcpu->arch.lapic)))
 		inject_pending(vcpu);
 }
 
-static __noinline void prepare_nmi(struct vcpu *vcpu)
+void vmx_prepare_nmi(struct vcpu *vcpu)
 {
 	bool inject = !(vcpu->arch.vmx.queued_info & INTR_INFO_VALID) && nmi_open();
 
@@ -154,8 +155,6 @@ static __noinline void prepare_nmi(struct vcpu *vcpu)
 /* On the path of every exit: what is rarely needed is out of line, so that little has to be saved. */
 void vmx_prepare_events(struct vcpu *vcpu)
 {
-	if (unlikely(__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENT_NMI))
-		prepare_nmi(vcpu);
 	if (vmx_apicv)
 		prepare_virtual_delivery(vcpu);
 	else

@@ -25,24 +25,28 @@ static void arm_preemption_timer(u64 now, u64 until)
 enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end)
 {
 	struct vmx_vcpu *v = &vcpu->arch.vmx;
+	const struct guest_loop loop = guest_loop_begin(slice_end);
 	enum vcpu_stop stop = VCPU_STOP_PREEMPTED;
 
 	for (;;) {
-		u64 now, next;
+		u64 now, until;
 
 		irq_window();
 		now = rdtsc();
-		next = timer_next();
-		if (unlikely(now >= next)) {
-			timer_run(now);
-			next = timer_next();
+		until = guest_loop_until(&loop);
+		if (unlikely(now >= until)) {
+			if (!guest_loop_time(vcpu, &loop, now, &stop))
+				return stop;
+			until = guest_loop_until(&loop);
 		}
-		if (!guest_may_run(vcpu, &stop))
-			return stop;
-		if (unlikely(now >= slice_end))
-			return VCPU_STOP_PREEMPTED;
+		if (unlikely(guest_needs_service(vcpu, &loop))) {
+			if (!guest_may_run(vcpu, &stop))
+				return stop;
+			if (guest_nmi_pending(vcpu))
+				vmx_prepare_nmi(vcpu);
+		}
 		vmx_prepare_events(vcpu);
-		arm_preemption_timer(now, MIN(next, slice_end));
+		arm_preemption_timer(now, until);
 		if (unlikely(!vmx_enter(vcpu->arch.gpr, &v->host_rsp, v->launched))) {
 			vmx_entry_failed(vcpu);
 			continue;

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What ends a vCPU's time on its CPU, besides its own exits. */
+#include "arch/x86/guest_exits.h"
+
+bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
+{
+	if (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING) {
+		*stop = VCPU_STOP_EVENT;
+		return false;
+	}
+	if (work_pending()) {
+		*stop = VCPU_STOP_PREEMPTED;
+		return false;
+	}
+	if (vcpu->state == VCPU_HALTED) {
+		if (!vcpu_can_wake(vcpu)) {
+			*stop = VCPU_STOP_HALTED;
+			return false;
+		}
+		vcpu_end_halt(vcpu);
+	}
+	return true;
+}
+
+bool guest_loop_time(struct vcpu *vcpu, const struct guest_loop *loop, u64 now,
+		     enum vcpu_stop *stop)
+{
+	if (now >= *loop->next_timer)
+		timer_run(now);
+	if (now < loop->slice_end)
+		return true;
+	*stop = VCPU_STOP_PREEMPTED;
+	/* Its stop or halt is the better reason. */
+	guest_may_run(vcpu, stop);
+	return false;
+}
