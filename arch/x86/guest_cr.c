@@ -51,15 +51,24 @@ static const struct {
 	{ CR4_CET, { X86_FEATURE_SHSTK, X86_FEATURE_IBT } },
 };
 
-u64 guest_cr4_allowed(const struct cpuid_image *image)
+/* Those of the wanted bits, and some that come with them, that exist. */
+static u64 existing_cr4(const struct cpuid_image *image, u64 wanted)
 {
 	u64 allowed = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(cr4_bits); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(cr4_bits); i++) {
+		if (!(cr4_bits[i].bits & wanted))
+			continue;
 		for (const u32 *feature = cr4_bits[i].features; *feature; feature++)
 			if (cpuid_image_offers(image, *feature))
 				allowed |= cr4_bits[i].bits;
+	}
 	return allowed;
+}
+
+u64 guest_cr4_allowed(const struct cpuid_image *image)
+{
+	return existing_cr4(image, ~0ull);
 }
 
 u64 guest_cr3_reserved(const struct cpuid_image *image)
@@ -185,7 +194,8 @@ static bool cr4_valid(struct vcpu *vcpu, u64 old, u64 value)
 {
 	u64 set = value & ~old;
 
-	if (value & ~guest_cr4_allowed(&vcpu->vm->arch.cpuid))
+	/* The others were checked when they were set. */
+	if (set & ~existing_cr4(&vcpu->vm->arch.cpuid, set))
 		return false;
 	if ((value & CR4_CET) && !(virt_get(vcpu, VREG_CR0) & CR0_WP))
 		return false;

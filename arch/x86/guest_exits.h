@@ -33,6 +33,13 @@ static inline void guest_cpuid(struct vcpu *vcpu)
 	gpr[REG_RDX] = out[3];
 }
 
+/* In x2APIC mode its registers need no search in the table of MSRs. */
+static inline bool is_x2apic_register(const struct vcpu *vcpu, u32 msr)
+{
+	return msr - MSR_X2APIC_FIRST <= MSR_X2APIC_LAST - MSR_X2APIC_FIRST &&
+	       lapic_x2apic(&vcpu->arch.lapic);
+}
+
 static inline bool guest_rdmsr(struct vcpu *vcpu)
 {
 	u64 value, *gpr = vcpu->arch.gpr;
@@ -46,7 +53,15 @@ static inline bool guest_rdmsr(struct vcpu *vcpu)
 
 static inline bool guest_wrmsr(struct vcpu *vcpu)
 {
-	return guest_msr_write(vcpu, (u32)vcpu->arch.gpr[REG_RCX], guest_rdx_rax(vcpu));
+	u32 msr = (u32)vcpu->arch.gpr[REG_RCX];
+	u64 value = guest_rdx_rax(vcpu);
+
+	if (is_x2apic_register(vcpu, msr))
+		return lapic_msr_write(&vcpu->arch.lapic, msr, value);
+	/* Offered to all guests, and written at each of their timer interrupts. */
+	if (msr == MSR_IA32_TSC_DEADLINE)
+		return lapic_set_tsc_deadline(&vcpu->arch.lapic, value);
+	return guest_msr_write(vcpu, msr, value);
 }
 
 static inline bool guest_xsetbv(struct vcpu *vcpu)

@@ -145,7 +145,7 @@ static void self_ipi(struct lapic *lapic, u8 vector)
 {
 	if (vector < APIC_FIRST_VECTOR)
 		lapic_error(lapic, ESR_SEND_ILLEGAL_VECTOR);
-	lapic_post(lapic, vector, false);
+	lapic_post_own(lapic, vector);
 }
 
 static void write_lvt(struct lapic *lapic, u32 offset, u32 value)

@@ -128,10 +128,25 @@ static unsigned deliver_lowest(struct vm *vm, const struct message *msg)
 	return count ? accept(candidate[msg->vector % count], msg) : 0;
 }
 
+/* Without a look at each LAPIC: a vCPU's id is its number. */
+static bool has_one_target(const struct message *msg)
+{
+	return msg->shorthand == SHORTHAND_NONE && !msg->logical &&
+	       msg->dest != broadcast_id(msg->source);
+}
+
 static unsigned deliver(struct vm *vm, const struct message *msg)
 {
 	unsigned taken = 0;
 
+	if (has_one_target(msg)) {
+		struct lapic *lapic;
+
+		if (msg->dest >= vm->nr_vcpus)
+			return 0;
+		lapic = &vm->vcpu[msg->dest]->arch.lapic;
+		return lapic_enabled(lapic) ? accept(lapic, msg) : 0;
+	}
 	if (msg->mode == DELIVERY_LOWEST)
 		return deliver_lowest(vm, msg);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
@@ -176,9 +191,8 @@ static bool ipi_is_valid(const struct message *msg, u32 icr)
 }
 
 /* The trigger mode bit counts for INIT level de-assert only: IPIs are edges (SDM 3A 10.6.1). */
-void lapic_send_ipi(struct lapic *lapic)
+static void send(struct lapic *lapic, u32 icr)
 {
-	u32 icr = lapic_reg(lapic, APIC_ICR_LOW);
 	const struct message msg = {
 		.source = lapic,
 		.shorthand = icr >> ICR_SHORTHAND_SHIFT & ICR_SHORTHAND_MASK,
@@ -195,4 +209,22 @@ void lapic_send_ipi(struct lapic *lapic)
 		lapic_error(lapic, ESR_SEND_ILLEGAL_VECTOR);
 	else
 		deliver(lapic->vcpu->vm, &msg);
+}
+
+/* Fixed, to itself, with a vector that may be sent. */
+static bool is_own_interrupt(u32 icr)
+{
+	return (icr >> ICR_SHORTHAND_SHIFT & ICR_SHORTHAND_MASK) == SHORTHAND_SELF &&
+	       (icr >> ICR_DELIVERY_SHIFT & ICR_DELIVERY_MASK) == DELIVERY_FIXED &&
+	       (icr & APIC_VECTOR_MASK) >= APIC_FIRST_VECTOR;
+}
+
+void lapic_send_ipi(struct lapic *lapic)
+{
+	u32 icr = lapic_reg(lapic, APIC_ICR_LOW);
+
+	if (!is_own_interrupt(icr))
+		send(lapic, icr);
+	else if (lapic_enabled(lapic) && lapic_sw_enabled(lapic))
+		lapic_post_own(lapic, icr & APIC_VECTOR_MASK);
 }

@@ -64,6 +64,7 @@ static inline bool lapic_sw_enabled(const struct lapic *lapic)
 u32 lapic_processor_priority(const struct lapic *lapic); /* PPR */
 void lapic_error(struct lapic *lapic, u32 esr_bits);	 /* any CPU */
 void lapic_drop_posted(struct lapic *lapic);
+void lapic_post_own(struct lapic *lapic, u8 vector); /* an edge; owner CPU */
 
 /* lapic_bus.c */
 void lapic_send_ipi(struct lapic *lapic); /* what ICR says */

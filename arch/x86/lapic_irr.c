@@ -84,6 +84,25 @@ void lapic_post(struct lapic *lapic, u8 vector, bool level)
 	announce(lapic);
 }
 
+/* Without the way through pir, which is for other CPUs. */
+void lapic_post_own(struct lapic *lapic, u8 vector)
+{
+	unsigned word = vector / 64;
+	u64 bit = BIT(vector % 64);
+
+	if (vector < APIC_FIRST_VECTOR) {
+		lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
+		return;
+	}
+	if (__atomic_load_n(&lapic->pir_level[word], __ATOMIC_RELAXED) & bit)
+		__atomic_fetch_and(&lapic->pir_level[word], ~bit, __ATOMIC_RELAXED);
+	clear_vector(lapic, APIC_TMR, vector);
+	set_vector(lapic, APIC_IRR, vector);
+	lapic->attention |= LAPIC_IRR_CHANGED | LAPIC_REQUESTED;
+	if (unlikely(lapic->vcpu->state == VCPU_HALTED))
+		vcpu_notify(lapic->vcpu);
+}
+
 void lapic_drop_posted(struct lapic *lapic)
 {
 	for (unsigned i = 0; i < 4; i++) {
@@ -104,13 +123,8 @@ static void merge_word(struct lapic *lapic, unsigned index, u32 posted, u32 leve
 	lapic_set_reg(lapic, irr, lapic_reg(lapic, irr) | posted);
 }
 
-bool lapic_merge_pir(struct lapic *lapic)
+static void merge(struct lapic *lapic)
 {
-	bool changed = lapic->attention & LAPIC_IRR_CHANGED;
-
-	lapic->attention &= ~(u32)LAPIC_IRR_CHANGED;
-	if (!__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED))
-		return changed;
 	/* Before reading pir: a post from here on announces itself again. */
 	__atomic_exchange_n(&lapic->pir_pending, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_exchange_n(&lapic->error_raised, false, __ATOMIC_ACQUIRE))
@@ -124,10 +138,18 @@ bool lapic_merge_pir(struct lapic *lapic)
 		level = __atomic_load_n(&lapic->pir_level[i], __ATOMIC_RELAXED);
 		merge_word(lapic, 2 * i, (u32)posted, (u32)level);
 		merge_word(lapic, 2 * i + 1, (u32)(posted >> 32), (u32)(level >> 32));
-		changed |= posted != 0;
+		lapic->attention |= LAPIC_IRR_CHANGED | LAPIC_REQUESTED;
 	}
-	if (changed)
-		lapic->attention |= LAPIC_REQUESTED;
+}
+
+bool lapic_merge_pir(struct lapic *lapic)
+{
+	bool changed;
+
+	if (__atomic_load_n(&lapic->pir_pending, __ATOMIC_RELAXED))
+		merge(lapic);
+	changed = lapic->attention & LAPIC_IRR_CHANGED;
+	lapic->attention &= ~(u32)LAPIC_IRR_CHANGED;
 	return changed;
 }
 
@@ -233,7 +255,7 @@ void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset)
 		return;
 	switch (lvt >> LVT_DELIVERY_SHIFT & LVT_DELIVERY_MASK) {
 	case DELIVERY_FIXED:
-		lapic_post(lapic, lvt & APIC_VECTOR_MASK, false);
+		lapic_post_own(lapic, lvt & APIC_VECTOR_MASK);
 		break;
 	case DELIVERY_NMI:
 		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);

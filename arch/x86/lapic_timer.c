@@ -81,21 +81,29 @@ static void arm_deadline(struct lapic *lapic, u64 guest_now)
 	timer_set(&lapic->timer, host < now ? TIMER_NEVER - 1 : host);
 }
 
+/* The timer is not armed. */
+static void start_deadline(struct lapic *lapic)
+{
+	u64 now = virt_guest_tsc(lapic->vcpu);
+
+	if (now < lapic->tsc_deadline) {
+		arm_deadline(lapic, now);
+		return;
+	}
+	lapic->tsc_deadline = 0;
+	lapic_fire_lvt(lapic, APIC_LVT_TIMER);
+}
+
 static void fire(struct timer *timer)
 {
 	struct lapic *lapic = container_of(timer, struct lapic, timer);
 
 	if (lapic->timer_mode == TIMER_TSC_DEADLINE) {
-		u64 now = virt_guest_tsc(lapic->vcpu);
-
-		if (now < lapic->tsc_deadline) {
-			arm_deadline(lapic, now);
-			return;
-		}
-		lapic->tsc_deadline = 0;
-	} else if (lapic->timer_mode == TIMER_PERIODIC) {
-		arm_count(lapic, clock_tsc());
+		start_deadline(lapic);
+		return;
 	}
+	if (lapic->timer_mode == TIMER_PERIODIC)
+		arm_count(lapic, clock_tsc());
 	lapic_fire_lvt(lapic, APIC_LVT_TIMER);
 }
 
@@ -190,7 +198,8 @@ bool lapic_set_tsc_deadline(struct lapic *lapic, u64 guest_tsc)
 		return true;
 	timer_cancel(&lapic->timer);
 	lapic->tsc_deadline = guest_tsc;
-	lapic_tsc_changed(lapic);
+	if (guest_tsc)
+		start_deadline(lapic);
 	return true;
 }
 
@@ -201,15 +210,8 @@ u64 lapic_get_tsc_deadline(struct lapic *lapic)
 
 void lapic_tsc_changed(struct lapic *lapic)
 {
-	u64 now;
-
 	if (lapic->tsc_deadline == 0)
 		return;
-	now = virt_guest_tsc(lapic->vcpu);
-	if (now >= lapic->tsc_deadline) {
-		timer_cancel(&lapic->timer);
-		fire(&lapic->timer);
-	} else {
-		arm_deadline(lapic, now);
-	}
+	timer_cancel(&lapic->timer);
+	start_deadline(lapic);
 }

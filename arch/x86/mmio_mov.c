@@ -7,6 +7,8 @@
 #define OPERAND_SIZE	    0x66
 #define REX_MASK	    0xf0
 #define REX		    0x40
+#define REX_B		    BIT(0)
+#define REX_X		    BIT(1)
 #define REX_R		    BIT(2)
 #define REX_W		    BIT(3)
 #define ESCAPE		    0x0f
@@ -15,6 +17,10 @@
 #define MODRM_RM(m)	    ((m)&7u)
 #define MOD_REGISTER	    3
 #define RM_SIB		    4 /* a SIB byte follows */
+#define SIB_SCALE(s)	    ((s) >> 6)
+#define SIB_INDEX(s)	    ((s) >> 3 & 7u)
+#define SIB_BASE(s)	    ((s)&7u)
+#define INDEX_NONE	    4
 #define RM_DISP32	    5 /* with mod 0: displacement only */
 #define HIGH_BYTE_REGISTERS 4 /* AH.. in byte instructions without REX */
 
@@ -96,7 +102,31 @@ static s32 immediate(const u8 *p, unsigned length)
 
 	for (unsigned i = 0; i < length; i++)
 		value |= (u32)p[i] << 8 * i;
-	return length == 4 ? (s32)value : length == 2 ? (s16)value : (s8)value;
+	switch (length) {
+	case 4:
+		return (s32)value;
+	case 2:
+		return (s16)value;
+	default:
+		return (s8)value;
+	}
+}
+
+/* p: ModRM, and length bytes of address with it. */
+static void read_address(const u8 *p, unsigned length, unsigned rex, struct mmio_mov *out)
+{
+	bool has_sib = MODRM_RM(p[0]) == RM_SIB;
+	unsigned base = has_sib ? SIB_BASE(p[1]) : MODRM_RM(p[0]);
+	unsigned before = has_sib ? 2 : 1;
+
+	out->disp = immediate(p + before, length - before);
+	out->base = (u8)(base | (rex & REX_B ? 8 : 0));
+	if (MODRM_MOD(p[0]) == 0 && base == RM_DISP32)
+		out->base = has_sib ? MMIO_MOV_NONE : MMIO_MOV_RIP;
+	if (!has_sib || (SIB_INDEX(p[1]) == INDEX_NONE && !(rex & REX_X)))
+		return;
+	out->index = (u8)(SIB_INDEX(p[1]) | (rex & REX_X ? 8 : 0));
+	out->shift = SIB_SCALE(p[1]);
 }
 
 static bool is_store(enum form form)
@@ -137,6 +167,8 @@ static bool describe(struct opcode op, u8 modrm, const struct prefixes *prefixes
 		.write = is_store(op.form),
 		.zero = op.form == FORM_LOAD_ZERO,
 		.has_imm = op.form == FORM_STORE_IMM,
+		.base = MMIO_MOV_NONE,
+		.index = MMIO_MOV_NONE,
 	};
 	if (has_modrm(op.form))
 		out->gpr = MODRM_REG(modrm) | (prefixes->rex & REX_R ? 8 : 0);
@@ -177,6 +209,10 @@ bool mmio_mov_decode(const u8 *bytes, unsigned count, bool code64, struct mmio_m
 	imm = out->has_imm ? MIN(out->width, 4u) : 0;
 	if (!address || (unsigned)(end - p) < address + imm)
 		return false;
+	if (has_modrm(op.form))
+		read_address(p, address, prefixes.rex, out);
+	else
+		out->disp = immediate(p, 4);
 	p += address;
 	out->imm = imm ? immediate(p, imm) : 0;
 	out->length = (u8)(p + imm - bytes);

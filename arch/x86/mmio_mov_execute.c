@@ -9,6 +9,19 @@ static u64 low_bytes(unsigned width)
 	return width == 8 ? ~0ull : BIT(8 * width) - 1;
 }
 
+unsigned mmio_mov_page_offset(struct vcpu *vcpu, const struct mmio_mov *mov, u64 next_rip)
+{
+	u64 address = (u64)(s64)mov->disp;
+
+	if (mov->base == MMIO_MOV_RIP)
+		address += next_rip;
+	else if (mov->base != MMIO_MOV_NONE)
+		address += vcpu_gpr(vcpu, mov->base);
+	if (mov->index != MMIO_MOV_NONE)
+		address += vcpu_gpr(vcpu, mov->index) << mov->shift;
+	return address & ~PAGE_MASK;
+}
+
 static void load(struct vcpu *vcpu, const struct mmio_mov *mov, u64 gpa)
 {
 	u64 mask = low_bytes(mov->width), value = vcpu_mmio_read(vcpu, gpa, mov->width) & mask;

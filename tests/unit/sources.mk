@@ -99,6 +99,8 @@ test_svm_lifecycle_SRC := arch/x86/svm/lifecycle.c arch/x86/svm/asid.c arch/x86/
 test_svm_lifecycle_CFLAGS := -Itests/unit/fake_svm
 test_svm_npt_SRC := arch/x86/svm/npt.c arch/x86/nested_table.c core/pmem.c core/log.c \
 	arch/fake/fake.c
+test_svm_state_SRC := arch/x86/svm/state.c arch/x86/svm/vmcb_setup.c
+test_svm_state_CFLAGS := $(X86_TEST_CFLAGS)
 test_svm_vmrun_checks_SRC := arch/x86/svm/vmrun_checks.c
 test_vcpu_regs_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c arch/x86/lapic_regs.c \
 	arch/x86/vcpu_regs.c arch/x86/vcpu_regs_access.c
@@ -124,6 +126,8 @@ test_cpu_hotplug_SRC := $(FAKE_VCPU_SRC) core/vdev/cpu_hotplug.c core/vdev/ged.c
 test_cpu_hotplug_CFLAGS := $(X86_TEST_CFLAGS)
 test_ioapic_SRC := $(LAPIC_SRC)
 test_ioapic_CFLAGS := $(X86_TEST_CFLAGS)
+test_guest_loop_SRC := $(FAKE_VCPU_SRC) arch/x86/guest_loop.c core/timer.c core/work.c
+test_guest_loop_CFLAGS := $(X86_TEST_CFLAGS)
 test_lapic_SRC := $(LAPIC_SRC)
 test_lapic_CFLAGS := $(X86_TEST_CFLAGS)
 test_lapic_threads_SRC := $(LAPIC_SRC)

@@ -740,6 +740,95 @@ static void test_self_ipi(void **state)
 	assert_int_equal(latched_errors(2), 0x60);
 }
 
+static void send_to_self(unsigned i, u8 vector)
+{
+	lapic_write(lapic(i), APIC_ICR_LOW, 0x44000 | vector);
+}
+
+/* An interrupt that a vCPU raises itself: no detour, but all that follows from a post. */
+static void test_own_interrupt(void **state)
+{
+	(void)state;
+	lapic_attended(lapic(0));
+	fake->vcpu[0]->notified = 0;
+	send_to_self(0, 0x61);
+	assert_int_equal(lapic(0)->pir_pending, 0);
+	assert_int_equal(fake->vcpu[0]->notified, 0);
+	assert_true(lapic_needs_attention(lapic(0)));
+	assert_true(lapic_sync_pir(lapic(0)));
+	assert_false(lapic_sync_pir(lapic(0)));
+	assert_true(lapic_needs_attention(lapic(0)));
+	assert_int_equal(lapic_pending(lapic(0)), 0x61);
+	assert_true(lapic_attended(lapic(0)));
+	lapic_accept(lapic(0), 0x61);
+	assert_false(lapic_attended(lapic(0)));
+	assert_false(lapic_needs_attention(lapic(0)));
+}
+
+static void test_own_interrupt_is_an_edge(void **state)
+{
+	(void)state;
+	lapic_post(lapic(0), 0x61, true);
+	lapic_sync_pir(lapic(0));
+	assert_true(tmr(0x61));
+	send_to_self(0, 0x61);
+	assert_false(tmr(0x61));
+	/* What another CPU posts afterwards decides again. */
+	lapic_post(lapic(0), 0x61, true);
+	lapic_sync_pir(lapic(0));
+	assert_true(tmr(0x61));
+}
+
+static void test_own_interrupt_is_refused(void **state)
+{
+	(void)state;
+	lapic_write(lapic(0), APIC_SVR, SVR_ON & ~0x100u);
+	send_to_self(0, 0x61);
+	assert_int_equal(takers(0x61), 0);
+	lapic_write(lapic(0), APIC_SVR, SVR_ON);
+	send_to_self(0, 0x0f);
+	assert_int_equal(takers(0x0f), 0);
+	assert_int_equal(latched_errors(0), 0x20);
+}
+
+/* A timer's interrupt for a vCPU that sleeps. */
+static void test_own_interrupt_wakes(void **state)
+{
+	(void)state;
+	fake->vcpu[0]->notified = 0;
+	fake->vcpu[0]->vcpu.state = VCPU_HALTED;
+	lapic_write(lapic(0), APIC_LVT_TIMER, 0x52);
+	lapic_fire_lvt(lapic(0), APIC_LVT_TIMER);
+	assert_int_equal(fake->vcpu[0]->notified, 1);
+	assert_true(lapic_has_work(lapic(0)));
+}
+
+/* The error interrupt comes up while posts are merged: it belongs to them. */
+static void test_error_interrupt_is_reported_at_once(void **state)
+{
+	(void)state;
+	lapic_write(lapic(0), APIC_LVT_ERROR, 0x53);
+	lapic_sync_pir(lapic(0));
+	send_to_self(0, 0x0f);
+	assert_true(lapic_sync_pir(lapic(0)));
+	assert_int_equal(lapic_pending(lapic(0)), 0x53);
+	assert_false(lapic_sync_pir(lapic(0)));
+}
+
+static void test_attention_after_writes_of_the_tpr(void **state)
+{
+	(void)state;
+	lapic_attended(lapic(0));
+	lapic_write(lapic(0), APIC_TPR, 0x20);
+	assert_true(lapic_needs_attention(lapic(0)));
+	lapic_attended(lapic(0));
+	lapic_set_cr8(lapic(0), 3);
+	assert_true(lapic_needs_attention(lapic(0)));
+	lapic_attended(lapic(0));
+	lapic_reset(lapic(0), true);
+	assert_true(lapic_needs_attention(lapic(0)));
+}
+
 static void test_x2apic_msrs_fault_in_xapic_mode(void **state)
 {
 	u64 value;
@@ -816,6 +905,12 @@ int main(void)
 		TEST(test_x2apic_msrs),
 		TEST(test_x2apic_icr_is_one_register),
 		TEST(test_self_ipi),
+		TEST(test_own_interrupt),
+		TEST(test_own_interrupt_is_an_edge),
+		TEST(test_own_interrupt_is_refused),
+		TEST(test_own_interrupt_wakes),
+		TEST(test_error_interrupt_is_reported_at_once),
+		TEST(test_attention_after_writes_of_the_tpr),
 		TEST(test_x2apic_msrs_fault_in_xapic_mode),
 		TEST(test_written),
 	};

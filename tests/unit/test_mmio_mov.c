@@ -141,6 +141,25 @@ static unsigned zydis_gpr(ZydisRegister reg)
 		ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg));
 }
 
+static void expect_register(unsigned reg, ZydisRegister expected)
+{
+	if (expected == ZYDIS_REGISTER_NONE)
+		assert_int_equal(reg, MMIO_MOV_NONE);
+	else if (expected == ZYDIS_REGISTER_RIP)
+		assert_int_equal(reg, MMIO_MOV_RIP);
+	else
+		assert_int_equal(reg, zydis_gpr(expected));
+}
+
+static void compare_address(const ZydisDecodedOperandMem *mem)
+{
+	expect_register(mov.base, mem->base);
+	expect_register(mov.index, mem->index);
+	if (mem->index != ZYDIS_REGISTER_NONE)
+		assert_int_equal(1 << mov.shift, mem->scale);
+	assert_int_equal(mov.disp, (s32)mem->disp.value);
+}
+
 static void compare(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *op)
 {
 	unsigned memory = mov.write ? 0 : 1;
@@ -190,6 +209,8 @@ static void against_zydis(void **state)
 		assert_true(ZYAN_SUCCESS(
 			ZydisDecoderDecodeFull(&decoder[code64], bytes, sizeof(bytes), &insn, op)));
 		compare(&insn, op);
+		if (code64)
+			compare_address(&op[mov.write ? 0 : 1].mem);
 	}
 	assert_in_range(taken, 50000, 300000); /* it did compare */
 }

@@ -238,23 +238,24 @@ static void next_rip_save(void **state)
 
 static void moves(void **state)
 {
-	const struct mmio_mov *mov;
+	const struct svm_known *known;
 
 	(void)state;
 	PUT(CODE, 0x89, 0xb7, 0x00, 0xd0, 0x5f, 0xff);
 	vmcb->rip = CODE;
 	for (unsigned i = 0; i < 2; i++) {
-		mov = svm_find_mov(vcpu);
-		assert_non_null(mov);
-		assert_true(mov->write);
-		assert_int_equal(mov->gpr, REG_RSI);
+		known = svm_find_mov(vcpu);
+		assert_non_null(known);
+		assert_true(known->mov.write);
+		assert_int_equal(known->mov.gpr, REG_RSI);
+		assert_int_equal(known->device, 0);
 		assert_int_equal(vcpu->arch.svm.next_rip, CODE + 6);
 		assert_int_equal(walks, 1);
 	}
 	PUT(CODE, 0x8b);
-	mov = svm_find_mov(vcpu);
-	assert_non_null(mov);
-	assert_false(mov->write);
+	known = svm_find_mov(vcpu);
+	assert_non_null(known);
+	assert_false(known->mov.write);
 	PUT(CODE, 0x01); /* ADD */
 	assert_null(svm_find_mov(vcpu));
 	vmcb->cs.attrib = 0x9b; /* 16-bit code has other addressing modes */

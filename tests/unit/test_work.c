@@ -38,10 +38,12 @@ static void test_posting_order(void **state)
 	assert_true(work_post(0, &work[1]));
 	assert_true(work_post(0, &work[2]));
 	assert_true(work_pending());
+	assert_non_null(*work_pending_at());
 	assert_string_equal(order, "");
 	work_run();
 	assert_string_equal(order, "312");
 	assert_false(work_pending());
+	assert_null(*work_pending_at());
 	work_run();
 	assert_string_equal(order, "312");
 }

@@ -69,11 +69,6 @@ static bool find(struct vcpu *vcpu, struct svm_cr_instruction *out)
 	return true;
 }
 
-static bool in_64bit_code(const struct vmcb *vmcb)
-{
-	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attrib & (SEG_AR_L >> SEG_ATTRIB_SHIFT));
-}
-
 static void skip_or_gp(struct vcpu *vcpu, bool done)
 {
 	if (done)
@@ -86,7 +81,7 @@ static void mov_to_cr(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 {
 	u64 value = vcpu_gpr(vcpu, i->gpr);
 
-	if (!in_64bit_code(vmcb_of(vcpu)))
+	if (!svm_in_64bit_code(vmcb_of(vcpu)))
 		value = (u32)value;
 	skip_or_gp(vcpu, guest_cr_write(vcpu, i->cr, value));
 }
@@ -95,7 +90,7 @@ static void mov_from_cr(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 {
 	u64 value = guest_cr_read(vcpu, i->cr);
 
-	vcpu_set_gpr(vcpu, i->gpr, in_64bit_code(vmcb_of(vcpu)) ? value : (u32)value);
+	vcpu_set_gpr(vcpu, i->gpr, svm_in_64bit_code(vmcb_of(vcpu)) ? value : (u32)value);
 	svm_skip(vcpu);
 }
 
@@ -103,7 +98,7 @@ static void mov_from_cr(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 static void smsw(struct vcpu *vcpu, const struct svm_cr_instruction *i)
 {
 	u64 cr0 = svm_get(vcpu, VREG_CR0), old = vcpu_gpr(vcpu, i->gpr);
-	bool default16 = !in_64bit_code(vmcb_of(vcpu)) &&
+	bool default16 = !svm_in_64bit_code(vmcb_of(vcpu)) &&
 			 !(vmcb_of(vcpu)->cs.attrib & (SEG_AR_DB >> SEG_ATTRIB_SHIFT));
 
 	if (i->wide)

@@ -123,20 +123,45 @@ static bool write_denied(u64 info)
 	return (info & NPF_WRITE) && (info & NPF_PRESENT);
 }
 
-/*
- * Only when the access itself faulted, and within a page, so that its operand is at gpa: that of a
- * page's first byte may begin in the page before.
- */
+/* The address of a fault at a page's first byte may be that of an access that began in the page before. */
+static bool begins_at(struct vcpu *vcpu, const struct svm_known *known, u64 gpa)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+
+	if (likely(!IS_ALIGNED(gpa, PAGE_SIZE)))
+		return IS_ALIGNED(gpa, (u64)known->mov.width);
+	return svm_in_64bit_code(vmcb) &&
+	       mmio_mov_page_offset(vcpu, &known->mov, vmcb->rip + known->length) == 0;
+}
+
+/* A move that went to the same page of device memory before. */
+static bool move_known_register(struct vcpu *vcpu, u64 gpa)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	const struct svm_known *known = svm_known_mov(vcpu);
+
+	if (!known || known->device != (gpa & PAGE_MASK) || !begins_at(vcpu, known, gpa) ||
+	    (vmcb->exit_info_1 & (NPF_FINAL | NPF_PRESENT)) != NPF_FINAL ||
+	    (vmcb->exit_int_info & EVENT_VALID))
+		return false;
+	mmio_mov_execute(vcpu, &known->mov, gpa);
+	vcpu->arch.svm.next_rip = vmcb->rip + known->length;
+	svm_skip_inline(vcpu);
+	return true;
+}
+
+/* Only when the access itself faulted, and its operand is at gpa. */
 static bool move_device_register(struct vcpu *vcpu, u64 gpa)
 {
-	const struct mmio_mov *mov;
+	struct svm_known *known;
 
-	if (!(vmcb_of(vcpu)->exit_info_1 & NPF_FINAL) || IS_ALIGNED(gpa, PAGE_SIZE))
+	if (!(vmcb_of(vcpu)->exit_info_1 & NPF_FINAL))
 		return false;
-	mov = svm_find_mov(vcpu);
-	if (!mov || !IS_ALIGNED(gpa, (u64)mov->width))
+	known = svm_find_mov(vcpu);
+	if (!known || !begins_at(vcpu, known, gpa))
 		return false;
-	mmio_mov_execute(vcpu, mov, gpa);
+	known->device = gpa & PAGE_MASK;
+	mmio_mov_execute(vcpu, &known->mov, gpa);
 	svm_skip(vcpu);
 	return true;
 }
@@ -146,6 +171,8 @@ static void exit_npf(struct vcpu *vcpu)
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	u64 gpa = vmcb->exit_info_2;
 
+	if (move_known_register(vcpu, gpa))
+		return;
 	if (vm_fault_in(vcpu->vm, gpa, write_denied(vmcb->exit_info_1)))
 		return;
 	/* The instruction at RIP is to blame only if no event was being delivered. */
@@ -159,7 +186,9 @@ static void exit_npf(struct vcpu *vcpu)
 
 #define EXIT_NAME(index, name, handler, opcode) [index] = name,
 static const char *const exit_names[SVM_NR_EXITS] = { SVM_EXITS(EXIT_NAME) };
-_Static_assert(SVM_NR_EXITS <= ARRAY_SIZE(((struct arch_vcpu *)0)->exits), "a counter each");
+_Static_assert(SVM_NR_EXITS < ARRAY_SIZE(((struct arch_vcpu *)0)->exits), "a counter each, and one "
+									  "for what is not in the "
+									  "table");
 
 const char *svm_exit_name(unsigned reason)
 {
@@ -173,6 +202,12 @@ static unsigned exit_index(u32 code)
 	return code == SVM_EXIT_NPF ? SVM_EXIT_INDEX_NPF : SVM_NR_EXITS;
 }
 
+#define EXIT_IF(index_, name, handler, opcode)             \
+	if (index == (index_)) {                           \
+		if (!(opcode) || svm_locate(vcpu, opcode)) \
+			handler(vcpu);                     \
+		return;                                    \
+	}
 #define EXIT_CASE(index, name, handler, opcode)            \
 	case index:                                        \
 		if (!(opcode) || svm_locate(vcpu, opcode)) \
@@ -184,15 +219,16 @@ void svm_handle_exit(struct vcpu *vcpu)
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	unsigned index = exit_index((u32)vmcb->exit_code);
 
-	vcpu->arch.exits[index < SVM_NR_EXITS ? index : 0]++;
+	vcpu->arch.exits[index]++;
 	if (exit_trace_is_on(vcpu))
 		exit_trace_add(vcpu, (u16)index, vmcb->rip, vmcb->exit_info_1);
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 		svm_requeue_event(vcpu);
 	if (unlikely(vcpu->arch.svm.stepping) && svm_end_step(vcpu))
 		return;
+	SVM_FREQUENT_EXITS(EXIT_IF)
 	switch (index) {
-		SVM_EXITS(EXIT_CASE)
+		SVM_OTHER_EXITS(EXIT_CASE)
 	default:
 		svm_vmrun_failed(vcpu);
 	}

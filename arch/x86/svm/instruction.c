@@ -41,14 +41,9 @@ static bool is_legacy_prefix(u8 byte)
 	}
 }
 
-static bool in_64bit_code(const struct vmcb *vmcb)
-{
-	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attrib & (SEG_AR_L >> SEG_ATTRIB_SHIFT));
-}
-
 static u64 linear_rip(const struct vmcb *vmcb)
 {
-	return in_64bit_code(vmcb) ? vmcb->rip : LINEAR_32(vmcb->rip + vmcb->cs.base);
+	return svm_in_64bit_code(vmcb) ? vmcb->rip : LINEAR_32(vmcb->rip + vmcb->cs.base);
 }
 
 void svm_forget_instructions(struct vcpu *vcpu)
@@ -86,6 +81,7 @@ struct svm_known *svm_remember(struct vcpu *vcpu, const struct svm_instruction *
 	k->cs_base = vmcb->cs.base;
 	k->opcode = opcode;
 	k->length = (u8)length;
+	k->device = 0;
 	memset(k->mask, 0, sizeof(k->mask));
 	memset(k->bytes, 0, sizeof(k->bytes));
 	memset((u8 *)k->mask + before, 0xff, length);
@@ -98,7 +94,7 @@ static unsigned fetch_second_page(struct vcpu *vcpu, u64 linear, u8 *to, unsigne
 {
 	u64 gpa;
 
-	if (!in_64bit_code(vmcb_of(vcpu)))
+	if (!svm_in_64bit_code(vmcb_of(vcpu)))
 		linear = LINEAR_32(linear);
 	if (!translate(vcpu, linear, &gpa) ||
 	    guest_read(&vcpu->vm->memory, gpa, to, len) != FIRN_OK)
@@ -142,7 +138,7 @@ bool svm_fetch(struct vcpu *vcpu, struct svm_instruction *insn)
 	*insn = (struct svm_instruction){ 0 };
 	if (!fetch_bytes(vcpu, insn))
 		return false;
-	count_prefixes(insn, in_64bit_code(vmcb_of(vcpu)));
+	count_prefixes(insn, svm_in_64bit_code(vmcb_of(vcpu)));
 	return true;
 }
 
@@ -189,15 +185,10 @@ bool svm_locate_slowly(struct vcpu *vcpu, u32 opcode, u32 other)
 	return true;
 }
 
-static u32 mov_kind(struct vcpu *vcpu)
-{
-	return in_64bit_code(vmcb_of(vcpu)) ? SVM_MMIO_MOV_64 : SVM_MMIO_MOV_32;
-}
-
-static const struct svm_known *learn_mov(struct vcpu *vcpu)
+static struct svm_known *learn_mov(struct vcpu *vcpu)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
-	bool code64 = in_64bit_code(vmcb);
+	bool code64 = svm_in_64bit_code(vmcb);
 	struct svm_instruction insn;
 	struct svm_known *known;
 	struct mmio_mov mov;
@@ -206,20 +197,20 @@ static const struct svm_known *learn_mov(struct vcpu *vcpu)
 		return NULL;
 	if (!svm_fetch(vcpu, &insn) || !mmio_mov_decode(insn.bytes, insn.count, code64, &mov))
 		return NULL;
-	known = svm_remember(vcpu, &insn, mov_kind(vcpu), mov.length);
+	known = svm_remember(vcpu, &insn, svm_mov_kind(vmcb), mov.length);
 	if (known)
 		known->mov = mov;
 	return known;
 }
 
-const struct mmio_mov *svm_find_mov(struct vcpu *vcpu)
+struct svm_known *svm_find_mov(struct vcpu *vcpu)
 {
-	const struct svm_known *known = svm_find_known(vcpu, mov_kind(vcpu));
+	struct svm_known *known = svm_known_mov(vcpu);
 
 	if (unlikely(!known))
 		known = learn_mov(vcpu);
 	if (!known)
 		return NULL;
 	vcpu->arch.svm.next_rip = vmcb_of(vcpu)->rip + known->length;
-	return &known->mov;
+	return known;
 }

@@ -24,7 +24,6 @@ static const struct {
 	[VREG_SYSENTER_CS] = { AT(sysenter_cs), 0 },
 	[VREG_SYSENTER_ESP] = { AT(sysenter_esp), 0 },
 	[VREG_SYSENTER_EIP] = { AT(sysenter_eip), 0 },
-	[VREG_PAT] = { AT(g_pat), CLEAN_NP },
 	[VREG_INTERRUPTIBILITY] = { AT(int_state), 0 },
 };
 
@@ -65,6 +64,8 @@ u64 svm_get(struct vcpu *vcpu, enum vreg reg)
 		return vmcb->cr4 & ~vcpu->arch.svm.cr4_forced;
 	case VREG_EFER:
 		return vmcb->efer & ~EFER_SVME;
+	case VREG_PAT:
+		return vcpu->arch.svm.pat;
 	case VREG_INTERRUPTIBILITY:
 		return get_interruptibility(vcpu);
 	case VREG_GDTR_LIMIT:
@@ -119,6 +120,8 @@ void svm_set(struct vcpu *vcpu, enum vreg reg, u64 value)
 		set_cr4(vcpu, value);
 	else if (reg == VREG_EFER)
 		vmcb->efer = value | EFER_SVME;
+	else if (reg == VREG_PAT)
+		vcpu->arch.svm.pat = value; /* the real one: svm_init_vmcb() */
 	else if (reg == VREG_INTERRUPTIBILITY)
 		set_interruptibility(vcpu, value);
 	else if (is_limit(reg))

@@ -99,11 +99,19 @@ struct svm_instruction {
 };
 /* Fetches the instruction at CS:RIP and looks at its prefixes. False: it is not there any more. */
 bool svm_fetch(struct vcpu *vcpu, struct svm_instruction *insn);
+static inline bool svm_in_64bit_code(const struct vmcb *vmcb)
+{
+	return (vmcb->efer & EFER_LMA) && (vmcb->cs.attrib & (SEG_AR_L >> SEG_ATTRIB_SHIFT));
+}
 /* The move at RIP whose operand is in memory, NULL: another instruction, or hard to say. */
-const struct mmio_mov *svm_find_mov(struct vcpu *vcpu);
+struct svm_known *svm_find_mov(struct vcpu *vcpu);
 static inline struct svm_known *svm_known_at(struct vcpu *vcpu, u64 rip)
 {
-	return &vcpu->arch.svm.known[(rip ^ rip >> 5) % SVM_KNOWN_INSTRUCTIONS];
+	struct svm_known *k = &vcpu->arch.svm.known[(rip ^ rip >> 5) % SVM_KNOWN_INSTRUCTIONS];
+
+	/* Or gcc computes the address again for each member. */
+	__asm__("" : "+r"(k));
+	return k;
 }
 
 /*
@@ -116,13 +124,13 @@ static inline struct svm_known *svm_find_known(struct vcpu *vcpu, u32 opcode)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	struct svm_known *k = svm_known_at(vcpu, vmcb->rip);
-	u64 now[2];
-
+	u64 low, high;
 	if (k->rip != vmcb->rip || k->opcode != opcode || k->cr3 != vmcb->cr3 ||
 	    k->cs_base != vmcb->cs.base)
 		return NULL;
-	__builtin_memcpy(now, k->host, sizeof(now));
-	if ((now[0] & k->mask[0]) != k->bytes[0] || (now[1] & k->mask[1]) != k->bytes[1])
+	__builtin_memcpy(&low, k->host, sizeof(low));
+	__builtin_memcpy(&high, k->host + sizeof(low), sizeof(high));
+	if ((low & k->mask[0]) != k->bytes[0] || (high & k->mask[1]) != k->bytes[1])
 		return NULL;
 	return k;
 }
@@ -139,6 +147,14 @@ void svm_forget_instructions(struct vcpu *vcpu);
 #define SVM_MMIO_MOV_64 0xffffffffu
 #define SVM_MMIO_MOV_32 0xfffffffeu
 #define SVM_CR_ACCESS	0xfffffffdu
+static inline u32 svm_mov_kind(const struct vmcb *vmcb)
+{
+	return svm_in_64bit_code(vmcb) ? SVM_MMIO_MOV_64 : SVM_MMIO_MOV_32;
+}
+static inline struct svm_known *svm_known_mov(struct vcpu *vcpu)
+{
+	return svm_find_known(vcpu, svm_mov_kind(vmcb_of(vcpu)));
+}
 
 /*
  * The exit was caused by the instruction with this opcode (SVM_OPCODE*), or by the other one of the

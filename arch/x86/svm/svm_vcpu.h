@@ -31,7 +31,8 @@ struct svm_known {
 		struct mmio_mov mov;
 		struct svm_cr_instruction cr;
 	};
-	u64 unused[5];
+	u64 device; /* moves: page of device memory that it accessed; 0 = none, page 0 is memory */
+	u64 unused[3];
 };
 _Static_assert(sizeof(struct svm_known) == 128, "a power of two is found without multiplying");
 
@@ -44,6 +45,7 @@ struct svm_vcpu {
 	u64 next_rip;	/* behind the instruction that exited */
 	u64 cr0_hidden; /* bits of the guest's CR0 that the real one does not have */
 	u64 cr4_forced; /* bits of the real CR4 that the guest's does not have */
+	u64 pat;	/* the guest's, which has no effect */
 	bool window;	/* V_IRQ waits for the guest to accept interrupts */
 	u8 tpr;		/* V_TPR of the last entry */
 	/* NMIs (nmi.c) */

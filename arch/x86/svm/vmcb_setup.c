@@ -71,6 +71,13 @@ enum firn_err svm_maps_init(void)
 	 INTERCEPT_STGI | INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_WBINVD |     \
 	 INTERCEPT_MONITOR | INTERCEPT_MWAIT | INTERCEPT_XSETBV | INTERCEPT_RDPRU)
 
+/*
+ * The guest's type and that of the nested tables combine to the more restrictive one (APM vol. 2
+ * 15.25.8). A guest's PAT has no part in it: RAM is write-back, as Firn maps it, and a page of a
+ * device will be uncached because its nested entry says so.
+ */
+#define PAT_ALL_WRITE_BACK 0x0606060606060606ull
+
 void svm_init_vmcb(struct vcpu *vcpu)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
@@ -84,6 +91,7 @@ void svm_init_vmcb(struct vcpu *vcpu)
 	vmcb->int_ctl = INT_CTL_V_INTR_MASKING;
 	vmcb->nested_ctl = NESTED_CTL_NP;
 	vmcb->nested_cr3 = vcpu->vm->arch.nested_root;
+	vmcb->g_pat = PAT_ALL_WRITE_BACK;
 }
 
 void svm_set_misc1(struct vmcb *vmcb, u32 set, u32 clear)
