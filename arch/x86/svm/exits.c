@@ -124,7 +124,7 @@ static bool write_denied(u64 info)
 }
 
 /* The address of a fault at a page's first byte may be that of an access that began in the page before. */
-static bool begins_at(struct vcpu *vcpu, const struct svm_known *known, u64 gpa)
+static inline bool begins_at(struct vcpu *vcpu, const struct svm_known *known, u64 gpa)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 
