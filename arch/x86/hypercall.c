@@ -11,7 +11,10 @@
 #define WORD_BITS_WIDE	 64
 #define WORD_BITS_NARROW 32
 
-/* The same parameter list for every call, whether it needs all of it or not. */
+/*
+ * The same parameter list for every call, whether it needs all of it or not. arg: RBX, RCX, RDX, RSI;
+ * wide: the caller is in 64-bit mode. Returns what goes to RAX: >= 0, or a negative KVM_E* code.
+ */
 #define UNUSED_ARGS ((void)vcpu, (void)arg, (void)wide)
 
 /* Only makes the vCPU exit, so that pending interrupts are looked at. */
@@ -68,29 +71,33 @@ static s64 sched_yield(struct vcpu *vcpu, const u64 arg[4], bool wide)
 	return 0;
 }
 
-const struct hypercall hypercalls[] = {
-	{ KVM_HC_VAPIC_POLL_IRQ, 0, "VAPIC_POLL_IRQ", vapic_poll_irq },
-	{ KVM_HC_KICK_CPU, KVM_FEATURE_PV_UNHALT, "KICK_CPU", kick_cpu },
-	{ KVM_HC_CLOCK_PAIRING, 0, "CLOCK_PAIRING", clock_pairing },
-	{ KVM_HC_SEND_IPI, KVM_FEATURE_PV_SEND_IPI, "SEND_IPI", send_ipi },
-	{ KVM_HC_SCHED_YIELD, KVM_FEATURE_PV_SCHED_YIELD, "SCHED_YIELD", sched_yield },
-};
+/* X(number, feature, name, function); direct calls: the exit path has no indirect branch. */
+#define HYPERCALLS(X)                                                     \
+	X(KVM_HC_VAPIC_POLL_IRQ, 0, "VAPIC_POLL_IRQ", vapic_poll_irq)     \
+	X(KVM_HC_KICK_CPU, KVM_FEATURE_PV_UNHALT, "KICK_CPU", kick_cpu)   \
+	X(KVM_HC_CLOCK_PAIRING, 0, "CLOCK_PAIRING", clock_pairing)        \
+	X(KVM_HC_SEND_IPI, KVM_FEATURE_PV_SEND_IPI, "SEND_IPI", send_ipi) \
+	X(KVM_HC_SCHED_YIELD, KVM_FEATURE_PV_SCHED_YIELD, "SCHED_YIELD", sched_yield)
+
+#define HYPERCALL_ROW(number, feature, name, fn) { number, feature, name },
+const struct hypercall hypercalls[] = { HYPERCALLS(HYPERCALL_ROW) };
 const size_t nr_hypercalls = ARRAY_SIZE(hypercalls);
+
+#define HYPERCALL_CASE(number, feature, name, fn)                     \
+	case number:                                                  \
+		if ((feature) && !cpuid_image_offers(image, feature)) \
+			return -KVM_ENOSYS;                           \
+		return fn(vcpu, arg, wide);
 
 static s64 dispatch(struct vcpu *vcpu, u64 number, const u64 arg[4], bool wide)
 {
 	const struct cpuid_image *image = &vcpu->vm->arch.cpuid;
 
-	for (size_t i = 0; i < nr_hypercalls; i++) {
-		const struct hypercall *call = &hypercalls[i];
-
-		if (call->number != number)
-			continue;
-		if (call->feature && !cpuid_image_offers(image, call->feature))
-			break;
-		return call->fn(vcpu, arg, wide);
+	switch (number) {
+		HYPERCALLS(HYPERCALL_CASE)
+	default:
+		return -KVM_ENOSYS;
 	}
-	return -KVM_ENOSYS;
 }
 
 /* Is the caller in 64-bit mode? *cpl: its privilege level. */

@@ -5,17 +5,10 @@
 
 #include "core/vcpu.h"
 
-/*
- * arg: RBX, RCX, RDX, RSI; wide: the caller is in 64-bit mode. Returns what goes to RAX: >= 0, or a
- * negative KVM_E* code.
- */
-typedef s64 (*hypercall_fn)(struct vcpu *vcpu, const u64 arg[4], bool wide);
-
 struct hypercall {
 	u32 number;
 	u32 feature; /* KVM_FEATURE_* that offers it, 0 = always there */
 	const char *name;
-	hypercall_fn fn;
 };
 
 /* Every hypercall there is, ascending; what the documentation is checked against. */

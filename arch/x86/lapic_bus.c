@@ -145,7 +145,7 @@ static unsigned deliver(struct vm *vm, const struct message *msg)
 		if (msg->dest >= vm->nr_vcpus)
 			return 0;
 		lapic = &vm->vcpu[msg->dest]->arch.lapic;
-		return lapic_enabled(lapic) ? accept(lapic, msg) : 0;
+		return matches(lapic, msg) ? accept(lapic, msg) : 0;
 	}
 	if (msg->mode == DELIVERY_LOWEST)
 		return deliver_lowest(vm, msg);

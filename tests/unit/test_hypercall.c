@@ -130,7 +130,6 @@ static void test_table(void **state)
 	(void)state;
 	assert_true(nr_hypercalls > 0);
 	for (size_t i = 0; i < nr_hypercalls; i++) {
-		assert_non_null(hypercalls[i].fn);
 		assert_true(hypercalls[i].name[0] != '\0');
 		assert_true(i == 0 || hypercalls[i - 1].number < hypercalls[i].number);
 	}
