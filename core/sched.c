@@ -180,8 +180,13 @@ static void put_back(struct run_queue *q, struct vcpu *vcpu, u64 now)
 	sched_account(vcpu, PHASE_WAITING, now);
 	queue_insert(q, vcpu);
 	q->turn = vcpu->slice_left ? vcpu : NULL;
-	if (vcpu->state == VCPU_RUNNABLE)
-		q->last = vcpu;
+	if (vcpu->state != VCPU_RUNNABLE)
+		return;
+	q->last = vcpu;
+	/* Of a VM with one vCPU nobody asks. */
+	if (vcpu->vm->nr_vcpus > 1 && !vcpu->slice_left)
+		__atomic_store_n(&vcpu->sched.in_kernel, arch_vcpu_in_kernel(vcpu),
+				 __ATOMIC_RELAXED);
 }
 
 static void run(struct run_queue *q, struct vcpu *vcpu)

@@ -31,7 +31,7 @@ static bool could_be_dedicated(const struct vm_config *vc)
 {
 	struct cpu_set mine = usable(vc);
 
-	if (!plan || !is_pinned(vc) || vc->cap || vc->cpus > cpu_set_count(&mine))
+	if (!plan || !is_pinned(vc) || vc->cap || vc->max_cpus > cpu_set_count(&mine))
 		return false;
 	for (unsigned i = 0; i < plan->nr_vms; i++) {
 		struct cpu_set other = usable(&plan->vm[i]);

@@ -11,7 +11,7 @@
 
 bool sched_poll(struct run_queue *q, u64 start)
 {
-	u64 budget = q->polled && !q->polled->no_halt_poll ? q->polled->sched.poll_budget : 0;
+	u64 budget = q->polled && arch_vcpu_may_poll(q->polled) ? q->polled->sched.poll_budget : 0;
 	u64 now = start;
 	bool hit;
 

@@ -31,19 +31,31 @@ void sched_yield_to(struct vcpu *target)
 		work_post(cpu, &target->sched.yield_work);
 }
 
-/* By turns, since the scheduler can't know who holds what. */
-void sched_spin_exit(struct vcpu *vcpu)
+/* The next one by turns, since the scheduler can't know who holds what; NULL = nobody. */
+static struct vcpu *find_waiting(const struct vcpu *vcpu, bool in_kernel)
 {
-	struct vm *vm = vcpu->vm;
-	unsigned first = __atomic_load_n(&vm->yielded_to, __ATOMIC_RELAXED);
+	const struct vm *vm = vcpu->vm;
+	unsigned last = __atomic_load_n(&vm->yielded_to, __ATOMIC_RELAXED);
 
 	for (unsigned i = 1; i <= vm->nr_vcpus; i++) {
-		unsigned id = (first + i) % vm->nr_vcpus;
+		struct vcpu *other = vm->vcpu[(last + i) % vm->nr_vcpus];
 
-		if (vm->vcpu[id] == vcpu || !is_waiting(vm->vcpu[id]))
-			continue;
-		__atomic_store_n(&vm->yielded_to, id, __ATOMIC_RELAXED);
-		sched_yield_to(vm->vcpu[id]);
-		return;
+		if (other != vcpu && is_waiting(other) &&
+		    (!in_kernel || __atomic_load_n(&other->sched.in_kernel, __ATOMIC_RELAXED)))
+			return other;
 	}
+	return NULL;
+}
+
+/* Locks that others spin for are held in the kernel, as a rule. */
+void sched_spin_exit(struct vcpu *vcpu)
+{
+	struct vcpu *other = find_waiting(vcpu, true);
+
+	if (!other)
+		other = find_waiting(vcpu, false);
+	if (!other)
+		return;
+	__atomic_store_n(&vcpu->vm->yielded_to, other->id, __ATOMIC_RELAXED);
+	sched_yield_to(other);
 }

@@ -35,6 +35,7 @@ struct vcpu_sched {
 	u32 weight;		 /* 1..SCHED_WEIGHT_MAX */
 	u8 phase;		 /* enum sched_phase */
 	bool in_transit;	 /* it moves: belongs to its new CPU, which has not begun with it */
+	bool in_kernel;		 /* when it lost the CPU, atomic */
 	bool throttled;		 /* waits for the next period of its VM's cap */
 	u64 since;		 /* TSC when the phase began */
 	u64 vtime;		 /* in the queue and while it runs */
@@ -55,7 +56,6 @@ struct vcpu {
 	u32 events;		  /* VCPU_EVENT_*, atomic */
 	bool from_start;	  /* the next start resets registers first */
 	bool queued;		  /* on its CPU's run queue, atomic */
-	bool no_halt_poll;	  /* the guest polls itself before it halts */
 	struct vcpu *next;	  /* run queue */
 	u64 slice_left;		  /* of its turn, TSC ticks; 0 = the next one is whole */
 	struct work wake_work;	  /* vcpu_notify() from another CPU */
@@ -130,6 +130,10 @@ enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end);
 void arch_vcpu_preempted(struct vcpu *vcpu);
 /* It is going to run after it was off the CPU; steal_tsc is up to date. Right before the entry. */
 void arch_vcpu_scheduled_in(struct vcpu *vcpu);
+/* May its CPU poll when it halts, or does the guest poll itself before? */
+bool arch_vcpu_may_poll(const struct vcpu *vcpu);
+/* Is it in the guest's kernel? After a run, before another vCPU runs on the CPU. */
+bool arch_vcpu_in_kernel(struct vcpu *vcpu);
 /* Would HLT end now? */
 bool vcpu_can_wake(struct vcpu *vcpu);
 /* Power-on state; boot: what the boot vCPU starts with, NULL for the others. */

@@ -171,6 +171,20 @@ void arch_vcpu_arrived(struct vcpu *vcpu)
 	lapic_timer_attach(&vcpu->arch.lapic);
 }
 
+bool arch_vcpu_may_poll(const struct vcpu *vcpu)
+{
+	return vcpu->arch.poll_control & POLL_CONTROL_HOST_POLLS;
+}
+
+/* CPL is the DPL of SS (SDM 3A 5.5). */
+bool arch_vcpu_in_kernel(struct vcpu *vcpu)
+{
+	struct x86_seg ss;
+
+	virt_get_seg(vcpu, SEG_SS, &ss);
+	return (ss.ar >> SEG_AR_DPL_SHIFT & 3) == 0;
+}
+
 bool vcpu_can_wake(struct vcpu *vcpu)
 {
 	return lapic_has_work(&vcpu->arch.lapic) || virt_event_queued(vcpu) ||

@@ -66,6 +66,9 @@ static void test_defaults_of_a_vm(void **state)
 	assert_int_equal(vm->abi, ABI_NEWEST);
 	assert_int_equal(vm->cpus, 1);
 	assert_int_equal(vm->max_cpus, 1);
+	assert_int_equal(vm->weight, CONFIG_WEIGHT_DEFAULT);
+	assert_int_equal(vm->cap, 0);
+	assert_int_equal(cpu_set_count(&vm->pin), 0);
 	assert_int_equal(vm->memory, 256 * MiB);
 	assert_string_equal(vm->kernel.name, "k");
 	assert_int_equal(vm->kernel.line, 3);
@@ -563,6 +566,74 @@ static char *documentation(void)
 	return text;
 }
 
+static void parse_vm_key(const char *key, const char *value)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "[vm a]\nkernel = k\n%s = %s\n", key, value);
+	parse(text);
+}
+
+static void test_weight_and_cap(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		unsigned good; /* 0 = refused */
+	} cases[] = {
+		{ "weight", "1", 1 },	  { "weight", "10000", 10000 }, { "weight", "0", 0 },
+		{ "weight", "10001", 0 }, { "weight", "-1", 0 },	{ "weight", "1.5", 0 },
+		{ "cap", "1", 1 },	  { "cap", "6400", 6400 },	{ "cap", "0", 0 },
+		{ "cap", "6401", 0 },	  { "cap", "50%", 0 },		{ "cap", "none", 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		parse_vm_key(cases[i].key, cases[i].value);
+		assert_int_equal(errors.count, cases[i].good ? 0 : 1);
+		if (cases[i].good && cases[i].key[0] == 'w')
+			assert_int_equal(cfg.vm[0].weight, cases[i].good);
+		else if (cases[i].good)
+			assert_int_equal(cfg.vm[0].cap, cases[i].good);
+	}
+}
+
+static void test_pin(void **state)
+{
+	static const struct {
+		const char *value;
+		unsigned count, first, last; /* count 0: refused */
+	} cases[] = {
+		{ "0", 1, 0, 0 },	{ "255", 1, 255, 255 },
+		{ "0-3", 4, 0, 3 },	{ "0,2,4-5", 4, 0, 5 },
+		{ "7 , 3-3", 2, 3, 7 }, { "0-255", 256, 0, 255 },
+		{ "8-9,0-1", 4, 0, 9 }, { "1 - 2", 2, 1, 2 },
+		{ "256", 0, 0, 0 },	{ "3-1", 0, 0, 0 },
+		{ "0-256", 0, 0, 0 },	{ "1,", 0, 0, 0 },
+		{ ",1", 0, 0, 0 },	{ "1-", 0, 0, 0 },
+		{ "-1", 0, 0, 0 },	{ "1-2-3", 0, 0, 0 },
+		{ "a", 0, 0, 0 },	{ "1 2", 0, 0, 0 },
+		{ "0-2,1", 0, 0, 0 },	{ "4,4", 0, 0, 0 },
+		{ "all", 0, 0, 0 },	{ "18446744073709551616", 0, 0, 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct cpu_set *pin = &cfg.vm[0].pin;
+
+		parse_vm_key("pin", cases[i].value);
+		assert_int_equal(errors.count, cases[i].count ? 0 : 1);
+		assert_int_equal(cpu_set_count(pin), cases[i].count);
+		if (!cases[i].count)
+			continue;
+		assert_int_equal(cpu_set_member(pin, 0), cases[i].first);
+		assert_int_equal(cpu_set_member(pin, cases[i].count - 1), cases[i].last);
+		assert_int_equal(cpu_set_member(pin, cases[i].count), CPU_SET_SIZE);
+		assert_int_equal(cfg.vm[0].pin_line, 3);
+	}
+	parse_vm_key("pin", "0-2,1");
+	assert_string_equal(errors.error[0].text, "pin: CPU 1 is named twice");
+}
+
 static void test_documentation_has_every_key(void **state)
 {
 	const char *doc = documentation();
@@ -646,6 +717,8 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_good_parts_survive_bad_ones),
 		cmocka_unit_test(test_files_are_looked_up),
+		cmocka_unit_test(test_weight_and_cap),
+		cmocka_unit_test(test_pin),
 		cmocka_unit_test(test_documentation_has_every_key),
 		cmocka_unit_test(test_documentation_examples),
 	};

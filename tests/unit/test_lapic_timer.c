@@ -448,12 +448,80 @@ static void test_reset_and_disable_stop_the_timer(void **state)
 	assert_int_equal(lapic_get_tsc_deadline(apic), 0);
 }
 
+/* The vCPU moves: its timer is armed on the new CPU, for the same moment, in every mode. */
+static void move(void)
+{
+	lapic_timer_detach(apic);
+	assert_int_equal(timer_next(), TIMER_NEVER);
+	fake_set_cpu(1);
+	lapic_timer_attach(apic);
+}
+
+static void test_timers_move(void **state)
+{
+	static const u32 modes[] = { 0, PERIODIC, TSC_DEADLINE };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
+		fake_set_tsc(START);
+		lapic_write(apic, APIC_LVT_TIMER, VECTOR | modes[i]);
+		if (modes[i] == TSC_DEADLINE)
+			set_deadline(START + 50000);
+		else
+			lapic_write(apic, APIC_TIMER_INITIAL, 50000);
+		fake_set_tsc(START + 1000);
+		move();
+		assert_int_equal(timer_next(), START + 50000);
+		assert_false(fires_at(START + 49999));
+		assert_true(fires_at(START + 50000));
+		lapic_timer_detach(apic);
+		fake_set_cpu(0);
+		lapic_timer_attach(apic);
+		assert_int_equal(timer_next() == TIMER_NEVER, modes[i] != PERIODIC);
+		lapic_write(apic, APIC_TIMER_INITIAL, 0);
+	}
+}
+
+/* What came due while it belonged to no CPU comes at once; what was not armed stays so. */
+static void test_a_timer_due_on_the_way(void **state)
+{
+	(void)state;
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
+	lapic_write(apic, APIC_TIMER_INITIAL, 50000);
+	lapic_timer_detach(apic);
+	assert_false(fires_at(START + 70000));
+	lapic_timer_attach(apic);
+	assert_true(fires_at(START + 70001));
+	lapic_timer_detach(apic);
+	lapic_timer_attach(apic);
+	assert_int_equal(timer_next(), TIMER_NEVER);
+}
+
+/* Stopped, and set by the console before it goes on; or reset in place of that. */
+static void test_a_timer_set_while_detached(void **state)
+{
+	(void)state;
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR | TSC_DEADLINE);
+	set_deadline(START + 50000);
+	lapic_timer_detach(apic);
+	set_deadline(START + 80000);
+	lapic_timer_attach(apic);
+	assert_int_equal(timer_next(), START + 80000);
+	lapic_timer_detach(apic);
+	lapic_reset(apic, false);
+	lapic_timer_attach(apic);
+	assert_int_equal(timer_next(), TIMER_NEVER);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_shot),
+		TEST(test_timers_move),
+		TEST(test_a_timer_due_on_the_way),
+		TEST(test_a_timer_set_while_detached),
 		TEST(test_divide_values),
 		TEST(test_largest_count),
 		TEST(test_zero_stops),

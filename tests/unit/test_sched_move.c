@@ -508,6 +508,28 @@ static void test_spinning_yields_by_turns(void **state)
 	assert_true(seen[1] && seen[2] && seen[3]);
 }
 
+/* Those that were in user mode have the time of those that may hold a lock. */
+static void test_spinning_prefers_the_kernel(void **state)
+{
+	struct vm *vm = begin_on(0, 0, 4, guest_spin);
+
+	(void)state;
+	guests[0][1].in_user = guests[0][3].in_user = true;
+	passes(0, 12);
+	for (unsigned i = 0; i < 4; i++) {
+		run_queues[0].running = vm->vcpu[0];
+		sched_spin_exit(vm->vcpu[0]);
+		run_queues[0].running = NULL;
+		assert_int_equal(vm->yielded_to, 2);
+	}
+	guests[0][0].in_user = true;
+	passes(0, 12);
+	run_queues[0].running = vm->vcpu[2];
+	sched_spin_exit(vm->vcpu[2]);
+	run_queues[0].running = NULL;
+	assert_int_not_equal(vm->yielded_to, 2);
+}
+
 /*
  * HLT that ends without an interrupt
  */
@@ -593,7 +615,7 @@ static void test_polling(void **state)
 	settle();
 	st = sched_get_stats(0);
 	assert_true(st.poll_tsc > 0);
-	v->no_halt_poll = true;
+	guest_of(v)->polls_itself = true;
 	v->sched.poll_budget = 20 * US;
 	guest_irq(v);
 	settle();
@@ -640,6 +662,7 @@ int main(void)
 		TEST(test_yields_starve_nobody),
 		TEST(test_yield_to_another_cpu),
 		TEST(test_spinning_yields_by_turns),
+		TEST(test_spinning_prefers_the_kernel),
 		TEST(test_unhalt),
 		TEST(test_unhalt_before_the_halt),
 		TEST(test_polling),

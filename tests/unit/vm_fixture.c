@@ -256,6 +256,17 @@ void arch_vcpu_arrived(struct vcpu *vcpu)
 	guest_of(vcpu)->arrivals++;
 }
 
+bool arch_vcpu_may_poll(const struct vcpu *vcpu)
+{
+	return !guest_of(vcpu)->polls_itself;
+}
+
+bool arch_vcpu_in_kernel(struct vcpu *vcpu)
+{
+	check_owner(vcpu);
+	return !guest_of(vcpu)->in_user;
+}
+
 void arch_relax(void)
 {
 	place("relax");

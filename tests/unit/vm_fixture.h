@@ -38,6 +38,8 @@ struct guest {
 	unsigned runs, resets, inits, sipis, resumes, unloads;
 	const struct boot_state *boot; /* of the last reset */
 	u8 vector;		       /* of the last SIPI */
+	bool polls_itself;	       /* arch_vcpu_may_poll() is false */
+	bool in_user;		       /* arch_vcpu_in_kernel() is false */
 	bool on_cpu;		       /* something of it is held by its CPU */
 };
 extern struct guest guests[FIXTURE_VMS][FIXTURE_VCPUS];

@@ -34,6 +34,7 @@ static const struct {
 	{ SVM_CAP_NRIPS, false, "next-RIP save" },
 	{ SVM_CAP_VMCB_CLEAN, false, "VMCB clean bits" },
 	{ SVM_CAP_FLUSH_BY_ASID, false, "flush by ASID" },
+	{ SVM_CAP_PAUSE_FILTER, false, "PAUSE filter" },
 };
 
 enum firn_err svm_caps_check(const struct svm_caps *caps,

@@ -12,10 +12,12 @@ struct svm_caps {
 	u32 features; /* SVM_CAP_* */
 };
 
-#define SVM_CAP_NP	      BIT(0)
-#define SVM_CAP_NRIPS	      BIT(3)
-#define SVM_CAP_VMCB_CLEAN    BIT(5)
-#define SVM_CAP_FLUSH_BY_ASID BIT(6)
+#define SVM_CAP_NP		BIT(0)
+#define SVM_CAP_NRIPS		BIT(3)
+#define SVM_CAP_VMCB_CLEAN	BIT(5)
+#define SVM_CAP_FLUSH_BY_ASID	BIT(6)
+#define SVM_CAP_PAUSE_FILTER	BIT(10)
+#define SVM_CAP_PAUSE_THRESHOLD BIT(12)
 
 /* The CPUID instruction, or a table in unit tests. */
 typedef void (*svm_cpuid_source)(u32 leaf, u32 out[4]);

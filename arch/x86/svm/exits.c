@@ -8,10 +8,17 @@
 #include "arch/x86/hypercall.h"
 #include "arch/x86/mmio_mov.h"
 #include "core/exit_trace.h"
+#include "core/sched.h"
 
 static void exit_ignored(struct vcpu *vcpu)
 {
 	(void)vcpu;
+}
+
+static void exit_pause(struct vcpu *vcpu)
+{
+	svm_skip(vcpu);
+	sched_spin_exit(vcpu);
 }
 
 static void exit_ud(struct vcpu *vcpu)

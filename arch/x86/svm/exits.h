@@ -37,6 +37,7 @@
 	X(0x6f, "RDPMC", exit_gp, 0)                                  \
 	X(0x74, "IRET", svm_iret, 0)                                  \
 	X(0x76, "INVD", svm_skip, SVM_OPCODE2(0x0f, 0x08))            \
+	X(0x77, "PAUSE", exit_pause, SVM_OPCODE1(0x90))               \
 	X(0x7a, "INVLPGA", exit_ud, 0)                                \
 	X(0x7d, "task switch", exit_task_switch, 0)                   \
 	X(0x7f, "shutdown", exit_shutdown, 0)                         \

@@ -146,6 +146,7 @@ static const struct {
 	{ CTL_PROC2, PROC2_APIC_REGISTERS, OPTIONAL, "APIC-register virtualization" },
 	{ CTL_PROC2, PROC2_VIRTUAL_INTERRUPT, OPTIONAL, "virtual-interrupt delivery" },
 	{ CTL_PROC2, PROC2_RDTSCP, OPTIONAL, "RDTSCP in guests" },
+	{ CTL_PROC2, PROC2_PAUSE_LOOP, OPTIONAL, "PAUSE-loop exiting" },
 	{ CTL_PROC2, PROC2_INVPCID, OPTIONAL, "INVPCID in guests" },
 	{ CTL_PROC2, PROC2_WBINVD, OPTIONAL, "WBINVD exiting" },
 };

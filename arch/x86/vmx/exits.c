@@ -9,6 +9,7 @@
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/vmx/vmx.h"
+#include "core/sched.h"
 
 /* Exit qualification of control-register accesses, SDM 3C table 27-3 */
 #define CR_NUMBER(q)	 ((q)&0xf)
@@ -50,6 +51,12 @@ static void exit_ignored(struct vcpu *vcpu)
 static void exit_skip(struct vcpu *vcpu)
 {
 	vmx_skip(vcpu);
+}
+
+static void exit_pause(struct vcpu *vcpu)
+{
+	vmx_skip(vcpu);
+	sched_spin_exit(vcpu);
 }
 
 static void exit_ud(struct vcpu *vcpu)

@@ -39,7 +39,7 @@
 	X(34, "entry: MSR loading", exit_entry_failed)      \
 	X(36, "MWAIT", exit_ud)                             \
 	X(39, "MONITOR", exit_ud)                           \
-	X(40, "PAUSE", exit_skip)                           \
+	X(40, "PAUSE", exit_pause)                          \
 	X(41, "entry: machine check", exit_entry_failed)    \
 	X(43, "TPR below threshold", exit_ignored)          \
 	X(44, "APIC access", exit_apic_access)              \

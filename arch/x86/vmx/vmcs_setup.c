@@ -158,13 +158,23 @@ void vmx_write_host_state(void)
  */
 #define INTERCEPTED_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
-static u64 wanted_proc2(void)
+/*
+ * A loop with a PAUSE at least each so many TSC ticks, and how long it may last (SDM 3C 25.1.3): a
+ * lock whose holder runs is released in far less.
+ */
+#define PLE_GAP_TICKS	 256
+#define PLE_WINDOW_TICKS 8192
+
+static u64 wanted_proc2(const struct vcpu *vcpu)
 {
 	u64 wanted = PROC2_EPT | PROC2_VPID | PROC2_UNRESTRICTED | PROC2_RDTSCP | PROC2_INVPCID |
 		     PROC2_WBINVD;
 
 	if (vmx_apicv)
 		wanted |= PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPT;
+	/* Who has CPUs of its own has nobody to yield to. */
+	if (!vcpu->vm->dedicated)
+		wanted |= PROC2_PAUSE_LOOP;
 	return wanted;
 }
 
@@ -205,7 +215,11 @@ static void write_processor_controls(struct vcpu *vcpu)
 				PIN_EXTERNAL_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMI |
 					PIN_PREEMPTION_TIMER));
 	vmwrite(PROC_BASED_CONTROLS, vcpu->arch.vmx.proc_controls);
-	vmwrite(PROC_BASED_CONTROLS2, vmx_caps_adjust(&vmx_caps, CTL_PROC2, wanted_proc2()));
+	vmwrite(PROC_BASED_CONTROLS2, vmx_caps_adjust(&vmx_caps, CTL_PROC2, wanted_proc2(vcpu)));
+	if (vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_PAUSE_LOOP)) {
+		vmwrite(PLE_GAP, PLE_GAP_TICKS);
+		vmwrite(PLE_WINDOW, PLE_WINDOW_TICKS);
+	}
 	vmwrite(EXIT_CONTROLS, vmx_caps_adjust(&vmx_caps, CTL_EXIT,
 					       EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT |
 						       EXIT_SAVE_PAT | EXIT_LOAD_PAT |
