@@ -18,7 +18,7 @@ autostart = {autostart}
 """
 APIC_KERNELS = ("test_apic", "test_ioapic", "test_hlt", "test_uart")
 # Run elsewhere: all in one, not a test, and one that needs another configuration.
-ALONE = ("test_all", "test_bench", "test_smp", "test_triple_fault")
+ALONE = ("test_all", "test_bench", "test_share", "test_smp", "test_triple_fault")
 # The kernels in test_all print at least so many; fewer mean that checks were lost, not that all is well.
 LEAST_CHECKS = 500
 
