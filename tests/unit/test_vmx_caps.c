@@ -146,7 +146,7 @@ static void each_bit_missing(void **state)
 		}
 	}
 	assert_int_equal(required, 20);
-	assert_int_equal(optional, 9);
+	assert_int_equal(optional, 10);
 }
 
 static void msr_fault_is_an_error(void **state)
