@@ -220,6 +220,55 @@ static void check_page_crossing(void)
 	      (u8)frame[0], (u8)frame[1]);
 }
 
+static __noinline u32 load_base(const char *at)
+{
+	u32 value;
+
+	__asm__ volatile("movl 4(%1), %0" : "=r"(value) : "r"(at - 4) : "memory");
+	return value;
+}
+
+static __noinline u32 load_index(const char *at)
+{
+	u32 value;
+
+	__asm__ volatile("movl -8(%1,%2,8), %0" : "=r"(value) : "r"(at - 32), "r"(5ull) : "memory");
+	return value;
+}
+
+static __noinline u32 load_high_registers(const char *at)
+{
+	register const char *base __asm__("r12") = at - PAGE_SIZE;
+	register u64 index __asm__("r13") = PAGE_SIZE / 2;
+	u32 value;
+
+	__asm__ volatile("movl (%1,%2,2), %0" : "=r"(value) : "r"(base), "r"(index) : "memory");
+	return value;
+}
+
+/*
+ * The same instruction at a device's first address and across into the device from RAM: both faults
+ * are at the page's first byte.
+ */
+static void check_first_address(void)
+{
+	static u32 (*const load[])(const char *) = { load_base, load_index, load_high_registers };
+	u32 id = *(volatile u32 *)ECAM;
+	char *device;
+
+	window_init();
+	window_map(1, (u64)frame | PTE_P | PTE_RW);
+	device = window_map(2, ECAM | PTE_P | PTE_RW);
+	frame[PAGE_SIZE - 2] = 0x34;
+	frame[PAGE_SIZE - 1] = 0x12;
+	for (size_t i = 0; i < ARRAY_SIZE(load); i++) {
+		check_eq("the first register of a device", load[i](device), id);
+		check_eq("the same again", load[i](device), id);
+		check_eq("the same instruction across", load[i](device - 2), 0x1234 | id << 16);
+		check_eq("the first register after that", load[i](device), id);
+	}
+}
+
 static void read_from(void *at)
 {
 	*(volatile u32 *)at;
@@ -260,6 +309,7 @@ GUEST_TEST(mmio)
 	check_widths();
 	check_unclaimed();
 	check_page_crossing();
+	check_first_address();
 	check_faults();
 	scratch_set(RTE_MASKED);
 }
