@@ -27,7 +27,10 @@ static s64 vapic_poll_irq(struct vcpu *vcpu, const u64 arg[4], bool wide)
 /* NULL: there is none with that APIC id. */
 static struct vcpu *find_vcpu(struct vcpu *caller, u64 apic_id)
 {
-	return apic_id < caller->vm->nr_vcpus ? caller->vm->vcpu[apic_id] : NULL;
+	struct vm *vm = caller->vm;
+
+	return apic_id < vm->nr_vcpus && vm_has_vcpu(vm, (unsigned)apic_id) ? vm->vcpu[apic_id]
+									    : NULL;
 }
 
 /* A lock's owner wakes the next waiter: arg[0] has no meaning, arg[1] is its APIC id. */

@@ -36,7 +36,9 @@ static unsigned send_word(struct vm *vm, u64 bits, u64 first, u64 icr)
 		bits &= bits - 1;
 		if (id >= vm->nr_vcpus)
 			break;
-		taken += lapic_accept_ipi(&vm->vcpu[id]->arch.lapic, mode, icr & APIC_VECTOR_MASK);
+		if (vm_has_vcpu(vm, (unsigned)id))
+			taken += lapic_accept_ipi(&vm->vcpu[id]->arch.lapic, mode,
+						  icr & APIC_VECTOR_MASK);
 	}
 	return taken;
 }

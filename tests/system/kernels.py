@@ -9,22 +9,23 @@ VM = """
 cpus = {cpus}
 memory = 32M
 kernel = {kernel}
-cmdline = test cpus={cpus}
+cmdline = test cpus={cpus}{options}
 module = data.bin first=1 second=2
 test-devices = yes
 on-triple-fault = {triple_fault}
 on-reboot = stop
 autostart = {autostart}
 """
-APIC_KERNELS = ("test_apic", "test_ioapic", "test_hlt", "test_uart")
+APIC_KERNELS = ("test_apic", "test_ioapic", "test_hlt", "test_uart", "test_pv")
 # Run elsewhere: all in one, not a test, and one that needs another configuration.
-ALONE = ("test_all", "test_bench", "test_share", "test_smp", "test_triple_fault")
+ALONE = ("test_all", "test_bench", "test_pv_smp", "test_share", "test_smp", "test_triple_fault")
 # The kernels in test_all print at least so many; fewer mean that checks were lost, not that all is well.
 LEAST_CHECKS = 500
 
 
-def vm(name, kernel, triple_fault="stop", autostart="no", cpus=1):
-    return VM.format(name=name, kernel=kernel, triple_fault=triple_fault, autostart=autostart, cpus=cpus)
+def vm(name, kernel, triple_fault="stop", autostart="no", cpus=1, options=""):
+    return VM.format(name=name, kernel=kernel, triple_fault=triple_fault, autostart=autostart, cpus=cpus,
+                     options=options)
 
 
 def image(vms, kernels):

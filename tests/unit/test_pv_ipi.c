@@ -157,10 +157,13 @@ static void test_holes(void **state)
 	(void)state;
 	lapic_write(&fake->vcpu[5]->vcpu.arch.lapic, APIC_SVR, 0xff); /* software-disabled */
 	assert_true(lapic_set_base(&fake->vcpu[6]->vcpu.arch.lapic, 0xfee00000));
-	assert_int_equal(send(0xf0, 0, 0, VECTOR), 2);
+	fake->vm.present &= ~BIT(8); /* not plugged in */
+	assert_int_equal(send(0x1f0, 0, 0, VECTOR), 2);
 	assert_true(takers() == 0x90);
-	assert_int_equal(send(0xf0, 0, 0, NMI), 3);
+	assert_int_equal(send(0x1f0, 0, 0, NMI), 3);
 	assert_true(event_takers(VCPU_EVENT_NMI) == 0xb0);
+	assert_int_equal(call(5, 0, 8, 0, 0), 0);
+	assert_int_equal(fake->vcpu[8]->unhalts, 0);
 }
 
 static void test_icr(void **state)
