@@ -132,7 +132,7 @@ static const struct msr_row rows[] = {
 	  .flags = MSR_RESET | MSR_RESET_BY_INIT | MSR_RESET_BY_WRITE },
 	{ MSR_KVM_POLL_CONTROL, MSR_KVM_POLL_CONTROL, "KVM_POLL_CONTROL",
 	  NEEDS(KVM_FEATURE_POLL_CONTROL), FIELD(poll_control), .reset = POLL_CONTROL_HOST_POLLS,
-	  .write = msr_write_poll_control, .flags = MSR_RESET | MSR_RESET_BY_WRITE },
+	  .write = msr_write_poll_control, .flags = MSR_RESET },
 	{ MSR_KVM_POLL_CONTROL + 1, MSR_KVM_LAST, "KVM", ABSENT },
 	{ MSR_EFER, MSR_EFER, "EFER", .where = VREG_EFER, .read = msr_read_stored,
 	  .write = msr_write_efer, .restore = msr_restore_efer,

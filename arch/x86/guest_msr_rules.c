@@ -230,7 +230,6 @@ MSR_WRITER(msr_write_poll_control)
 	if (value & ~POLL_CONTROL_HOST_POLLS)
 		return false;
 	msr_store(vcpu, row, msr, value);
-	vcpu->no_halt_poll = !(value & POLL_CONTROL_HOST_POLLS);
 	return true;
 }
 

@@ -278,12 +278,11 @@ static void test_poll_control(void **state)
 	wr(0x4b564d05, 0);
 	for (unsigned bit = 1; bit < 64; bit++)
 		wr_gp(0x4b564d05, BIT(bit));
-	assert_true(vcpu->no_halt_poll);
+	assert_int_equal(vcpu->arch.poll_control, 0);
 	guest_msr_reset(vcpu, true);
 	assert_int_equal(rd(0x4b564d05), 0);
 	guest_msr_reset(vcpu, false);
 	assert_int_equal(rd(0x4b564d05), 1);
-	assert_false(vcpu->no_halt_poll);
 }
 
 static size_t log_text(char *buf, size_t len)
