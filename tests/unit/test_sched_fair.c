@@ -162,15 +162,20 @@ static void guest_wakes_the_other(struct vcpu *vcpu)
 
 static void test_a_woken_one_does_not_wait_for_the_end_of_a_slice(void **state)
 {
+	u64 start;
+
 	(void)state;
 	begin_one(0, 100, 0, guest_spin);
 	begin_one(1, 100, 0, guest_halt);
 	run_until(clock_tsc() + 100 * MS);
 	guest_of(vcpu_of(0))->then = guest_wakes_the_other;
 	clear_order();
+	start = clock_tsc();
 	for (unsigned i = 0; i < 4; i++)
 		cpu_pass(0);
 	assert_string_equal(order, "abab");
+	/* 1 ms each time, not a turn. */
+	assert_int_equal(clock_tsc() - start, 2 * MS);
 }
 
 static void test_cap_of_one(void **state)

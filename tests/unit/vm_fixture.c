@@ -225,6 +225,7 @@ enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end)
 	check_owner(vcpu);
 	assert_true(vcpu->state == VCPU_RUNNABLE || vcpu->state == VCPU_HALTED);
 	assert_int_equal(vcpu->vm->state, VM_RUNNING);
+	assert_false(vcpu->sched.in_transit);
 	note_run(vcpu);
 	for (;;) {
 		sleeper[cpu_index()].kicks_seen = fake_kicks(cpu_index());
@@ -325,6 +326,7 @@ void arch_vcpu_resumed(struct vcpu *vcpu)
 void arch_vcpu_unload(struct vcpu *vcpu)
 {
 	check_owner(vcpu);
+	assert_false(vcpu->sched.in_transit);
 	guest_of(vcpu)->unloads++;
 	guest_of(vcpu)->on_cpu = false;
 }
