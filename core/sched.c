@@ -51,9 +51,12 @@ void sched_end_turn(struct run_queue *q)
 static void preempt_if_before(struct run_queue *q, const struct vcpu *woken)
 {
 	const struct vcpu *current = q->running ? q->running : q->turn;
-	u64 margin = sched_vtime(clock_ns_to_tsc(WAKE_GRANULARITY_NS), woken->sched.weight);
+	u64 margin;
 
-	if (current && vtime_before(woken->sched.vtime + margin, current->sched.vtime))
+	if (!current)
+		return;
+	margin = sched_vtime(clock_ns_to_tsc(WAKE_GRANULARITY_NS), woken->sched.weight);
+	if (vtime_before(woken->sched.vtime + margin, current->sched.vtime))
 		sched_end_turn(q);
 }
 
