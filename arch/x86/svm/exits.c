@@ -173,7 +173,8 @@ static bool move_device_register(struct vcpu *vcpu, u64 gpa)
 	return true;
 }
 
-static void exit_npf(struct vcpu *vcpu)
+/* Out of line: inlined, it makes all exits save more registers. */
+static __noinline void exit_npf(struct vcpu *vcpu)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	u64 gpa = vmcb->exit_info_2;
