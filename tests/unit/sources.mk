@@ -99,7 +99,7 @@ test_svm_lifecycle_SRC := arch/x86/svm/lifecycle.c arch/x86/svm/asid.c arch/x86/
 test_svm_lifecycle_CFLAGS := -Itests/unit/fake_svm
 test_svm_npt_SRC := arch/x86/svm/npt.c arch/x86/nested_table.c core/pmem.c core/log.c \
 	arch/fake/fake.c
-test_svm_state_SRC := arch/x86/svm/state.c arch/x86/svm/vmcb_setup.c
+test_svm_state_SRC := arch/x86/svm/state.c arch/x86/svm/vmcb_setup.c arch/x86/svm/caps.c
 test_svm_state_CFLAGS := $(X86_TEST_CFLAGS)
 test_svm_vmrun_checks_SRC := arch/x86/svm/vmrun_checks.c
 test_vcpu_regs_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c arch/x86/lapic_regs.c \
