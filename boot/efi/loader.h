@@ -44,7 +44,7 @@ bool sections_load_files(struct loader *l); /* false: nothing embedded, look at 
  * Configuration and files from where the loader came from; all but an absent configuration is
  * reported there. False: it came from elsewhere.
  */
-bool volume_load_files(struct loader *l);  /* volume.c: \firn\ of a volume */
+bool volume_load_files(struct loader *l);  /* volume.c: \firn\, or iPXE's */
 bool network_load_files(struct loader *l); /* network.c: TFTP server; reports an absent one, too */
 
 /* firmware.c, framebuffer.c, cpus.c, clock.c: what only the firmware knows. */

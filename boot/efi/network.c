@@ -56,8 +56,8 @@ static void note_failure(struct network *n, const char *name, EFI_STATUS status)
 	handover_copy_text(words, sizeof(words), (const char *)error->ErrorString, len);
 	if (status == EFI_UNSUPPORTED) /* iPXE reads files, but does not tell their sizes */
 		UnicodeSPrint(text, sizeof(text),
-			      L"not loaded: this network boot program serves "
-			      L"one file only, an .efi with all others inside");
+			      L"not loaded: iPXE serves no separate files by itself; fetch them "
+			      L"with initrd in its script, or start one .efi");
 	else if (status == EFI_TFTP_ERROR && n->pxe->Mode->TftpErrorReceived)
 		UnicodeSPrint(text, sizeof(text), L"not loaded from %d.%d.%d.%d: TFTP error %d, %a",
 			      ip[0], ip[1], ip[2], ip[3], error->ErrorCode, words);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Configuration and files from \firn\ of the volume that the loader came from. */
+/* Configuration and files from the volume that the loader came from: from \firn\, or iPXE's. */
 #include "boot/efi/loader.h"
 
 #include "boot/handover_build.h"
@@ -13,7 +13,18 @@ struct directory_entry {
 	CHAR16 rest_of_name[NAME_MAX + 1];
 };
 
-/* Network boot has no volume, and a volume need not have the directory: NULL. */
+static bool is_network(EFI_HANDLE device)
+{
+	static EFI_GUID guid = EFI_PXE_BASE_CODE_PROTOCOL_GUID;
+	void *pxe;
+
+	return !EFI_ERROR(BS->HandleProtocol(device, &guid, &pxe));
+}
+
+/*
+ * NULL: the loader came from no volume, or from one without the directory. iPXE shows what its
+ * script fetched as a volume of the network device, and that has files but no directories.
+ */
 static EFI_FILE_HANDLE open_directory(struct loader *l)
 {
 	EFI_FILE_IO_INTERFACE *volume;
@@ -24,6 +35,8 @@ static EFI_FILE_HANDLE open_directory(struct loader *l)
 					 (void **)&volume)) ||
 	    EFI_ERROR(volume->OpenVolume(volume, &root)))
 		return NULL;
+	if (is_network(l->self->DeviceHandle))
+		return root;
 	if (EFI_ERROR(root->Open(root, &directory, DIRECTORY, EFI_FILE_MODE_READ, 0)))
 		directory = NULL;
 	root->Close(root);
@@ -108,7 +121,7 @@ bool volume_load_files(struct loader *l)
 	static struct directory_entry entry;
 	EFI_FILE_HANDLE directory = open_directory(l);
 	EFI_STATUS status = EFI_SUCCESS;
-	const bool found = directory;
+	bool found = directory;
 
 	while (directory) {
 		UINTN size = sizeof(entry);
@@ -122,5 +135,8 @@ bool volume_load_files(struct loader *l)
 		console_note(l, "\\firn", "directory cannot be read", status);
 	if (directory)
 		directory->Close(directory);
+	/* A network boot program that fetched nothing: the loader asks the server itself. */
+	if (found && !l->h->config_base && is_network(l->self->DeviceHandle))
+		found = false;
 	return found;
 }
