@@ -11,6 +11,7 @@ memory = 32M
 kernel = {kernel}
 cmdline = test cpus={cpus}{options}
 module = data.bin first=1 second=2
+disk = data.bin
 test-devices = yes
 on-triple-fault = {triple_fault}
 on-reboot = stop

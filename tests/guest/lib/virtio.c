@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* See virtio.h. */
+#include "tests/guest/lib/virtio.h"
+
+#include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/printf.h"
+
+#define ECAM		  0xe0000000ull
+#define VIRTIO_VENDOR	  0x1af4
+#define CAP_VENDOR	  0x09
+#define CAP_COMMON	  1
+#define CAP_NOTIFY	  2
+#define CAP_DEVICE	  4
+#define COMMAND_MEMORY	  2
+#define COMMAND_MASTER	  4
+#define MSIX_ENABLE	  0x8000
+#define FEATURE_VERSION_1 1 /* in the upper word */
+#define PATIENCE	  (300 * late_ticks())
+
+volatile void *pci_config(unsigned slot, unsigned offset)
+{
+	return (volatile void *)(ECAM + ((u64)slot << 15) + offset);
+}
+
+u32 pci_read(unsigned slot, unsigned offset)
+{
+	return *(volatile u32 *)pci_config(slot, offset);
+}
+
+void pci_write(unsigned slot, unsigned offset, u32 value)
+{
+	*(volatile u32 *)pci_config(slot, offset) = value;
+}
+
+u64 pci_bar(unsigned slot, unsigned bar)
+{
+	return (u64)pci_read(slot, PCI_BAR0 + 4 * bar + 4) << 32 |
+	       (pci_read(slot, PCI_BAR0 + 4 * bar) & ~0xfu);
+}
+
+static u8 byte_at(unsigned slot, unsigned offset)
+{
+	return *(volatile u8 *)pci_config(slot, offset);
+}
+
+u8 pci_capability(unsigned slot, u8 id, unsigned n)
+{
+	u8 at = byte_at(slot, 0x34);
+
+	for (unsigned steps = 0; at && steps < 48; at = byte_at(slot, at + 1), steps++)
+		if (byte_at(slot, at) == id && n-- == 0)
+			return at;
+	return 0;
+}
+
+static u64 structure(unsigned slot, u8 type)
+{
+	u8 at;
+
+	for (unsigned n = 0; (at = pci_capability(slot, CAP_VENDOR, n)) != 0; n++)
+		if (byte_at(slot, at + 3) == type)
+			return pci_bar(slot, byte_at(slot, at + 4)) + pci_read(slot, at + 8);
+	return 0;
+}
+
+bool virtio_find(struct virtio_guest *d, unsigned slot, u16 device_id)
+{
+	u8 msix = pci_capability(slot, PCI_CAP_MSIX, 0);
+
+	if (pci_read(slot, 0) != ((u32)device_id << 16 | VIRTIO_VENDOR) || !msix)
+		return false;
+	d->slot = slot;
+	d->common = (void *)structure(slot, CAP_COMMON);
+	d->notify = (void *)structure(slot, CAP_NOTIFY);
+	d->config = (void *)structure(slot, CAP_DEVICE);
+	d->msix = (void *)(pci_bar(slot, pci_read(slot, msix + 4) & 7) +
+			   (pci_read(slot, msix + 4) & ~7u));
+	return d->common && d->notify;
+}
+
+static void set_vector(struct virtio_guest *d, unsigned vector, u8 irq)
+{
+	volatile u32 *entry = d->msix + 4 * vector;
+
+	entry[0] = 0xfee00000;
+	entry[1] = 0;
+	entry[2] = irq;
+	entry[3] = 0;
+}
+
+static void set_address(volatile u32 *reg, const volatile void *to)
+{
+	reg[0] = (u64)to;
+	reg[1] = (u64)to >> 32;
+}
+
+u8 virtio_start(struct virtio_guest *d, struct virtio_ring *ring, u8 config_irq, u8 queue_irq)
+{
+	u8 msix = pci_capability(d->slot, PCI_CAP_MSIX, 0);
+	volatile struct virtio_common *c = d->common;
+
+	memset(ring, 0, sizeof(*ring));
+	d->ring = ring;
+	d->used_seen = 0;
+	pci_write(d->slot, PCI_COMMAND, COMMAND_MEMORY | COMMAND_MASTER);
+	*(volatile u16 *)pci_config(d->slot, msix + 2) = MSIX_ENABLE;
+	set_vector(d, 0, config_irq);
+	set_vector(d, 1, queue_irq);
+	c->status = 0;
+	c->status = 1;
+	c->status = 3;
+	c->driver_feature_select = 1;
+	c->driver_feature = FEATURE_VERSION_1;
+	c->status = 0xb;
+	c->config_vector = 0;
+	c->queue_select = 0;
+	c->queue_size = GUEST_QUEUE_SIZE;
+	c->queue_vector = 1;
+	set_address(c->queue_desc, ring->desc);
+	set_address(c->queue_driver, &ring->avail);
+	set_address(c->queue_device, &ring->used);
+	c->queue_enable = 1;
+	c->status = STATUS_OK;
+	return c->status;
+}
+
+void virtio_offer(struct virtio_guest *d, u16 head)
+{
+	struct virtio_ring *r = d->ring;
+
+	r->avail.ring[r->avail.idx % GUEST_QUEUE_SIZE] = head;
+	__atomic_store_n(&r->avail.idx, r->avail.idx + 1, __ATOMIC_RELEASE);
+	*d->notify = 0;
+}
+
+s64 virtio_wait_used(struct virtio_guest *d)
+{
+	struct virtio_ring *r = d->ring;
+	u64 start = rdtsc();
+
+	while (__atomic_load_n(&r->used.idx, __ATOMIC_ACQUIRE) == d->used_seen)
+		if (rdtsc() - start > PATIENCE)
+			return -1;
+	return r->used.ring[d->used_seen++ % GUEST_QUEUE_SIZE].len;
+}
