@@ -99,7 +99,7 @@ static inline bool exit_trace_is_on(const struct vcpu *vcpu)
 {
 	const struct exit_trace *t = __atomic_load_n(&vcpu->trace, __ATOMIC_ACQUIRE);
 
-	return unlikely(t != NULL) && __atomic_load_n(&t->on, __ATOMIC_RELAXED);
+	return unlikely(t != NULL) && __atomic_load_n(&t->kinds, __ATOMIC_RELAXED);
 }
 
 /* A halted vCPU runs again, and what woke it by vcpu_unhalt() is used up. On its CPU. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/x86/guest_walk.h"
+#include "arch/x86/trace_io.h"
 #include "arch/x86/virt.h"
 #include "core/guest_memory.h"
 #include "core/iobus.h"
@@ -76,7 +77,7 @@ static bool is_lapic(struct vcpu *vcpu, u64 gpa)
 	       (gpa & PAGE_MASK) == (lapic->apic_base & APIC_BASE_ADDRESS);
 }
 
-u64 vcpu_mmio_read(struct vcpu *vcpu, u64 gpa, unsigned width)
+static u64 mmio_read(struct vcpu *vcpu, u64 gpa, unsigned width)
 {
 	u64 value;
 
@@ -89,12 +90,39 @@ u64 vcpu_mmio_read(struct vcpu *vcpu, u64 gpa, unsigned width)
 	return lapic_read(&vcpu->arch.lapic, gpa & ~PAGE_MASK);
 }
 
-void vcpu_mmio_write(struct vcpu *vcpu, u64 gpa, unsigned width, u64 value)
+static void mmio_write(struct vcpu *vcpu, u64 gpa, unsigned width, u64 value)
 {
 	if (!is_lapic(vcpu, gpa))
 		iobus_write(&vcpu->vm->mmio, gpa, width, value);
 	else if (width == APIC_REGISTER_LEN && IS_ALIGNED(gpa, APIC_REGISTER_LEN))
 		lapic_write(&vcpu->arch.lapic, gpa & ~PAGE_MASK, value);
+}
+
+static __noinline __cold u64 trace_read(struct vcpu *vcpu, u64 gpa, unsigned width)
+{
+	u64 value = mmio_read(vcpu, gpa, width);
+
+	trace_mmio(vcpu, gpa, width, false, value, is_lapic(vcpu, gpa));
+	return value;
+}
+
+static __noinline __cold void trace_write(struct vcpu *vcpu, u64 gpa, unsigned width, u64 value)
+{
+	trace_mmio(vcpu, gpa, width, true, value, is_lapic(vcpu, gpa));
+	mmio_write(vcpu, gpa, width, value);
+}
+
+u64 vcpu_mmio_read(struct vcpu *vcpu, u64 gpa, unsigned width)
+{
+	return exit_trace_is_on(vcpu) ? trace_read(vcpu, gpa, width) : mmio_read(vcpu, gpa, width);
+}
+
+void vcpu_mmio_write(struct vcpu *vcpu, u64 gpa, unsigned width, u64 value)
+{
+	if (exit_trace_is_on(vcpu))
+		trace_write(vcpu, gpa, width, value);
+	else
+		mmio_write(vcpu, gpa, width, value);
 }
 
 /* A whole operand is one access, whatever its alignment; what a page boundary cut off is aligned. */
@@ -242,15 +270,22 @@ static enum emu_result vcpu_probe(struct emu *emu, u64 linear, unsigned len, uns
 
 static u32 vcpu_in(struct emu *emu, u16 port, unsigned width)
 {
+	struct vcpu *vcpu = vcpu_of(emu);
 	u64 value;
 
-	iobus_read(&vcpu_of(emu)->vm->pio, port, width, &value);
+	iobus_read(&vcpu->vm->pio, port, width, &value);
+	if (exit_trace_is_on(vcpu))
+		trace_port(vcpu, port, width, false, value);
 	return value;
 }
 
 static void vcpu_out(struct emu *emu, u16 port, unsigned width, u32 value)
 {
-	iobus_write(&vcpu_of(emu)->vm->pio, port, width, value);
+	struct vcpu *vcpu = vcpu_of(emu);
+
+	if (exit_trace_is_on(vcpu))
+		trace_port(vcpu, port, width, true, value);
+	iobus_write(&vcpu->vm->pio, port, width, value);
 }
 
 static void vcpu_get_seg(struct emu *emu, enum x86_segment seg, struct x86_seg *out)

@@ -145,6 +145,8 @@ static void self_ipi(struct lapic *lapic, u8 vector)
 {
 	if (vector < APIC_FIRST_VECTOR)
 		lapic_error(lapic, ESR_SEND_ILLEGAL_VECTOR);
+	if (exit_trace_is_on(lapic->vcpu))
+		exit_trace_irq(lapic->vcpu, TRACE_IRQ_IPI, vector, lapic->vcpu->id);
 	lapic_post_own(lapic, vector);
 }
 

@@ -169,6 +169,8 @@ int lapic_highest_isr(struct lapic *lapic);
 bool lapic_one_edge_in_service(const struct lapic *lapic);
 /* Moves vector from IRR to ISR: it is being delivered. */
 void lapic_accept(struct lapic *lapic, u8 vector);
+/* For the trace of the vCPU: what was delivered and what ended since the last call. Owner CPU. */
+void lapic_trace_isr(struct lapic *lapic);
 /* EOI; level-triggered vectors are told to the IOAPIC. */
 void lapic_eoi(struct lapic *lapic);
 /* EOI that hardware already did in the page (EOI-induced exit): only the IOAPIC part. */

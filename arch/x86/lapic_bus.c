@@ -68,6 +68,15 @@ static bool matches(const struct lapic *lapic, const struct message *msg)
 	return msg->logical ? matches_logical(lapic, msg->dest) : lapic_id(lapic) == msg->dest;
 }
 
+static __noinline __cold void trace(struct lapic *lapic, const struct message *msg)
+{
+	if (msg->source)
+		exit_trace_irq(lapic->vcpu, TRACE_IRQ_IPI, msg->vector, msg->source->vcpu->id);
+	else
+		exit_trace_irq(lapic->vcpu, TRACE_IRQ_DEVICE, msg->vector, msg->level);
+	lapic_post(lapic, msg->vector, msg->level);
+}
+
 static bool accept(struct lapic *lapic, const struct message *msg)
 {
 	switch (msg->mode) {
@@ -76,7 +85,10 @@ static bool accept(struct lapic *lapic, const struct message *msg)
 		/* Software-disabled, it still takes NMI, INIT and SIPI (SDM 3A 10.4.7.2). */
 		if (!lapic_sw_enabled(lapic))
 			return false;
-		lapic_post(lapic, msg->vector, msg->level);
+		if (exit_trace_is_on(lapic->vcpu))
+			trace(lapic, msg);
+		else
+			lapic_post(lapic, msg->vector, msg->level);
 		return true;
 	case DELIVERY_NMI:
 		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);

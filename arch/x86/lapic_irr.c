@@ -247,6 +247,30 @@ u64 lapic_get_cr8(struct lapic *lapic)
 	return (lapic_reg(lapic, APIC_TPR) & PRIORITY_CLASS) >> 4;
 }
 
+static __noinline __cold void trace_lvt(struct lapic *lapic, u32 lvt_offset, u8 vector)
+{
+	exit_trace_irq(lapic->vcpu, TRACE_IRQ_LVT, vector, lvt_offset);
+	lapic_post_own(lapic, vector);
+}
+
+/* In service now and not at the last look: delivered; the other way round: ended. */
+void lapic_trace_isr(struct lapic *lapic)
+{
+	struct vcpu *vcpu = lapic->vcpu;
+	u32 *seen = vcpu->trace->in_service;
+
+	for (unsigned i = 0; i < WORDS; i++) {
+		u32 now = lapic_reg(lapic, APIC_ISR + i * WORD_STRIDE), changed = now ^ seen[i];
+
+		for (unsigned bit = 0; bit < 32; bit++)
+			if (changed & BIT(bit))
+				exit_trace_irq(vcpu,
+					       now & BIT(bit) ? TRACE_IRQ_DELIVERED : TRACE_IRQ_EOI,
+					       (u8)(i * 32 + bit), 0);
+		seen[i] = now;
+	}
+}
+
 void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset)
 {
 	u32 lvt = lapic_reg(lapic, lvt_offset);
@@ -255,7 +279,10 @@ void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset)
 		return;
 	switch (lvt >> LVT_DELIVERY_SHIFT & LVT_DELIVERY_MASK) {
 	case DELIVERY_FIXED:
-		lapic_post_own(lapic, lvt & APIC_VECTOR_MASK);
+		if (exit_trace_is_on(lapic->vcpu))
+			trace_lvt(lapic, lvt_offset, lvt & APIC_VECTOR_MASK);
+		else
+			lapic_post_own(lapic, lvt & APIC_VECTOR_MASK);
 		break;
 	case DELIVERY_NMI:
 		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);

@@ -18,7 +18,7 @@ GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c 
 	core/vcpu_signals.c arch/x86/cpuid_build.c arch/x86/cpuid_image.c arch/x86/cpuid_policy.c arch/x86/guest_msr.c \
 	arch/x86/guest_msr_rules.c arch/x86/guest_xstate.c arch/x86/ioapic.c arch/x86/lapic.c \
 	arch/x86/lapic_bus.c arch/x86/lapic_irr.c arch/x86/lapic_timer.c arch/x86/pv_eoi.c \
-	arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
+	arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/exit_trace.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
 test_cpuid_image_SRC := $(GUEST_CPU_SRC)
 test_cpuid_image_CFLAGS := -Iarch/x86
 test_elf_load_SRC := boot/efi/elf_load.c
@@ -30,7 +30,7 @@ test_emulate_io_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
 test_emulate_io_LIBS := $(ZYDIS)/libzydis-host.a
 test_emulate_native_SRC := $(EMULATE_SRC) tests/unit/native_cpu.c
 test_emulate_native_LIBS := $(ZYDIS)/libzydis-host.a
-test_emulate_vcpu_SRC := $(EMULATE_SRC) arch/x86/emulate_vcpu.c arch/x86/guest_walk.c \
+test_emulate_vcpu_SRC := $(EMULATE_SRC) arch/x86/emulate_vcpu.c arch/x86/trace_io.c core/exit_trace.c arch/x86/guest_walk.c \
 	arch/x86/guest_walk_vcpu.c core/guest_memory.c core/memslot.c arch/fake/fake.c \
 	tests/unit/fake_vcpu.c
 test_emulate_vcpu_CFLAGS := -Iarch/x86
@@ -87,6 +87,7 @@ test_shell_SRC := $(SHELL_TEST_SRC)
 test_shell_dirty_SRC := $(SHELL_TEST_SRC)
 test_shell_edit_SRC := $(SHELL_TEST_SRC)
 test_shell_repeat_SRC := $(SHELL_TEST_SRC)
+test_shell_trace_SRC := $(SHELL_TEST_SRC)
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
@@ -118,7 +119,7 @@ X86_TEST_CFLAGS := -iquote arch/x86
 FAKE_VCPU_SRC := tests/unit/fake_vcpu.c core/vcpu_signals.c arch/fake/fake.c
 GUEST_MEMORY_SRC := core/guest_memory.c core/memslot.c core/err.c
 LAPIC_SRC := $(FAKE_VCPU_SRC) arch/x86/lapic.c arch/x86/lapic_bus.c arch/x86/lapic_irr.c \
-	arch/x86/lapic_timer.c arch/x86/ioapic.c arch/x86/pv_eoi.c $(GUEST_MEMORY_SRC) core/timer.c
+	arch/x86/lapic_timer.c arch/x86/ioapic.c arch/x86/pv_eoi.c $(GUEST_MEMORY_SRC) core/exit_trace.c core/timer.c
 ACPI_SRC := core/vdev/acpi_tables.c build/core/vdev/acpi/dsdt.aml.S
 test_acpi_tables_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) $(ACPI_SRC)
 test_acpi_tables_CFLAGS := $(X86_TEST_CFLAGS)

@@ -71,6 +71,15 @@ static u64 device_pattern(u64 address, unsigned width)
 	return width == 8 ? v : v & (BIT(8 * width) - 1);
 }
 
+const struct iorange *iobus_find(const struct iobus *bus, u64 addr, unsigned width)
+{
+	static const struct iodev_ops ops = { .name = "device" };
+	static const struct iorange range = { .ops = &ops };
+
+	(void)addr, (void)width;
+	return bus == &fake->vm.mmio ? &range : NULL;
+}
+
 bool iobus_read(const struct iobus *bus, u64 addr, unsigned width, u64 *value)
 {
 	record(bus == &fake->vm.mmio ? 'r' : 'i', addr, width, 0);
@@ -423,6 +432,38 @@ static void test_lapic(void **state)
 	*gpr(REG_RAX) = 0x30;
 	run_ok("\x89\x03");
 	assert_log(0, 'L', APIC_TPR, 4, 0x30);
+}
+
+/* With a trace, accesses are carried out as without it, and recorded. */
+static void test_trace(void **state)
+{
+	struct trace_record t[EXIT_TRACE_LEN];
+
+	(void)state;
+	assert_int_equal(exit_trace_set(&cpu->vcpu, TRACE_ALL), FIRN_OK);
+	*gpr(REG_RBX) = LA_DEVICE + 0x10;
+	*gpr(REG_RAX) = 0x8877665544332211;
+	run_ok("\x66\x89\x03");
+	assert_log(0, 'w', DEVICE + 0x10, 2, 0x2211);
+	run_ok("\x8b\x03");
+	assert_log(0, 'r', DEVICE + 0x10, 4, 0);
+	assert_int_equal(*gpr(REG_RAX), device_pattern(0x10, 4));
+	*gpr(REG_RBX) = LA_LAPIC + APIC_VERSION;
+	run_ok("\x8b\x03");
+	assert_int_equal(exit_trace_copy(&cpu->vcpu, t), 3);
+	assert_int_equal(t[0].kind, TRACE_MMIO);
+	assert_int_equal(t[0].what, TRACE_IO_WRITE);
+	assert_int_equal(t[0].address, DEVICE + 0x10);
+	assert_int_equal(t[0].width, 2);
+	assert_int_equal(t[0].value, 0x2211);
+	assert_string_equal(t[0].device, "device");
+	assert_int_equal(t[1].what, 0);
+	assert_int_equal(t[1].value, device_pattern(0x10, 4));
+	assert_int_equal(t[2].address, LAPIC_DEFAULT_BASE + APIC_VERSION);
+	assert_int_equal(t[2].value, 0x50014);
+	assert_string_equal(t[2].device, "lapic");
+	free(cpu->vcpu.trace);
+	cpu->vcpu.trace = NULL;
 }
 
 static void test_page_faults(void **state)
@@ -793,6 +834,7 @@ int main(void)
 		TEST(test_dirty_log),
 		TEST(test_rom),
 		TEST(test_lapic),
+		TEST(test_trace),
 		TEST(test_page_faults),
 		TEST(test_smap),
 		TEST(test_maxphyaddr),

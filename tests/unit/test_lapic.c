@@ -2,6 +2,7 @@
 /* Virtual LAPIC: registers, priorities, IPIs, modes, errors. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -870,12 +871,56 @@ static void test_written(void **state)
 	assert_int_equal(takers(0xcd), 0x2);
 }
 
+/* Where interrupts come from and what becomes of them. */
+static void test_trace(void **state)
+{
+	static const struct {
+		u8 what, vector;
+		u32 value;
+	} wanted[] = {
+		{ TRACE_IRQ_DEVICE, 0x31, 1 },	  { TRACE_IRQ_DEVICE, 0x32, 0 },
+		{ TRACE_IRQ_IPI, 0x41, 1 },	  { TRACE_IRQ_LVT, 0x51, APIC_LVT_TIMER },
+		{ TRACE_IRQ_DELIVERED, 0x51, 0 }, { TRACE_IRQ_DELIVERED, 0x9f, 0 },
+		{ TRACE_IRQ_EOI, 0x9f, 0 },
+	};
+	struct trace_record t[EXIT_TRACE_LEN];
+	struct lapic *l = lapic(0);
+
+	(void)state;
+	assert_int_equal(exit_trace_set(l->vcpu, TRACE_KIND(TRACE_IRQ)), FIRN_OK);
+	lapic_deliver(&fake->vm, NULL, 0, false, DELIVERY_FIXED, 0x31, true, true);
+	lapic_deliver(&fake->vm, NULL, 0, false, DELIVERY_FIXED, 0x32, false, true);
+	lapic_deliver(&fake->vm, lapic(1), 0, false, DELIVERY_FIXED, 0x41, false, true);
+	lapic_write(l, APIC_LVT_TIMER, 0x51);
+	lapic_fire_lvt(l, APIC_LVT_TIMER);
+	lapic_post(l, 0x9f, false);
+	lapic_sync_pir(l);
+	lapic_trace_isr(l);
+	lapic_accept(l, 0x51);
+	lapic_trace_isr(l);
+	lapic_accept(l, 0x9f);
+	lapic_trace_isr(l);
+	lapic_eoi(l);
+	lapic_trace_isr(l);
+	assert_int_equal(exit_trace_copy(l->vcpu, t), ARRAY_SIZE(wanted));
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		assert_int_equal(t[i].kind, TRACE_IRQ);
+		assert_int_equal(t[i].what, wanted[i].what);
+		assert_int_equal(t[i].id, wanted[i].vector);
+		assert_int_equal(t[i].value, wanted[i].value);
+	}
+	assert_true(lapic_highest_irr(l) == 0x41); /* posted as without a trace */
+	free(l->vcpu->trace);
+	l->vcpu->trace = NULL;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_power_on_state),
+		TEST(test_trace),
 		TEST(test_register_write_masks),
 		TEST(test_reserved_registers_set_esr),
 		TEST(test_esr_latches_and_rearms),

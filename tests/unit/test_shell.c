@@ -668,7 +668,8 @@ static void test_json_output(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < shell_nr_commands; i++) {
-		if (!(shell_commands[i].flags & SHELL_JSON))
+		/* Those that want a VM are tested elsewhere. */
+		if (!(shell_commands[i].flags & SHELL_JSON) || shell_commands[i].args[0] == 'V')
 			continue;
 		snprintf(line, sizeof(line), "%s --json", shell_commands[i].name);
 		for (nr_vms = 0; nr_vms <= NR_VMS; nr_vms++)

@@ -43,9 +43,8 @@ static void test_vm_group(void **state)
 		assert_ptr_equal(called_vm, &vm[1]);
 	}
 	called = NULL;
-	assert_has(cmd("vm frob tests"), "there is no \"vm frob\", only start, stop, pause, "
-					 "resume, reset");
-	assert_has(cmd("vm shutdown tests"), "there is no \"vm shutdown\", only start");
+	assert_has(cmd("vm frob tests"), "there is no \"vm frob\", only start, ");
+	assert_has(cmd("vm version tests"), "there is no \"vm version\", only ");
 	assert_has(cmd("vm start"), "start: missing argument\nusage: start VM\n");
 	assert_has(cmd("vm start a b"), "start: too many arguments\n");
 	assert_has(cmd("vm"), "vm: missing argument\nusage: vm ACTION VM ...\n");

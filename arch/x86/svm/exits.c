@@ -7,7 +7,7 @@
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/mmio_mov.h"
-#include "core/exit_trace.h"
+#include "arch/x86/trace_io.h"
 #include "core/sched.h"
 
 static void exit_ignored(struct vcpu *vcpu)
@@ -222,14 +222,34 @@ static unsigned exit_index(u32 code)
 			handler(vcpu);                     \
 		return;
 
+/* Handles the exit by a second call, so that without a trace nothing is kept for its end. */
+static __noinline __cold void trace_exit(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	unsigned index = exit_index((u32)vmcb->exit_code);
+	u64 info = vmcb->exit_info_1;
+	u32 number;
+
+	lapic_trace_isr(&vcpu->arch.lapic);
+	number = exit_trace_begin(vcpu, (u16)index, vmcb->rip, info);
+	svm_handle_exit(vcpu);
+	if (vmcb->exit_code == SVM_EXIT_IOIO && !(info & IO_INFO_STRING))
+		trace_port(vcpu, IO_INFO_PORT(info), IO_INFO_SIZE(info), !(info & IO_INFO_IN),
+			   vcpu->arch.gpr[REG_RAX]);
+	lapic_trace_isr(&vcpu->arch.lapic);
+	exit_trace_end(vcpu, number);
+}
+
 void svm_handle_exit(struct vcpu *vcpu)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	unsigned index = exit_index((u32)vmcb->exit_code);
 
+	if (exit_trace_is_on(vcpu) && !vcpu->trace->inside) {
+		trace_exit(vcpu);
+		return;
+	}
 	vcpu->arch.exits[index]++;
-	if (exit_trace_is_on(vcpu))
-		exit_trace_add(vcpu, (u16)index, vmcb->rip, vmcb->exit_info_1);
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 		svm_requeue_event(vcpu);
 	if (unlikely(vcpu->arch.svm.stepping) && svm_end_step(vcpu))

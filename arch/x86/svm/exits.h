@@ -10,11 +10,13 @@
 
 #include "arch/x86/svm/svm.h"
 
+#define SVM_EXIT_IOIO 0x7b
+
 /* What running guests cause most, in the order in which the dispatch compares. */
 #define SVM_FREQUENT_EXITS(X)                                   \
 	X(0x7c, "MSR", exit_msr, 0)                             \
 	X(SVM_EXIT_INDEX_NPF, "nested page fault", exit_npf, 0) \
-	X(0x7b, "I/O", exit_io, 0)                              \
+	X(SVM_EXIT_IOIO, "I/O", exit_io, 0)                     \
 	X(0x64, "interrupt window", exit_ignored, 0)            \
 	X(0x78, "HLT", exit_hlt, SVM_OPCODE1(0xf4))             \
 	X(0x60, "external interrupt", exit_ignored, 0)          \

@@ -8,6 +8,7 @@
 #include "arch/x86/guest_cr.h"
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
+#include "arch/x86/trace_io.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/sched.h"
 
@@ -315,13 +316,34 @@ const char *vmx_exit_name(unsigned reason)
 		handler(vcpu);           \
 		return;
 
+/* Handles the exit by a second call, so that without a trace nothing is kept for its end. */
+static __noinline __cold void trace_exit(struct vcpu *vcpu)
+{
+	u32 reason = (u32)vmread(EXIT_REASON) & EXIT_REASON_BASIC;
+	u64 qual = vmread(EXIT_QUALIFICATION);
+	u32 number;
+
+	lapic_trace_isr(&vcpu->arch.lapic);
+	number = exit_trace_begin(vcpu, (u16)reason, vmread(GUEST_RIP), qual);
+	vmx_handle_exit(vcpu);
+	if (reason == VMX_EXIT_IO && !(qual & IO_STRING))
+		trace_port(vcpu, IO_PORT(qual), IO_WIDTH(qual), !(qual & IO_IN),
+			   vcpu->arch.gpr[REG_RAX]);
+	lapic_trace_isr(&vcpu->arch.lapic);
+	exit_trace_end(vcpu, number);
+}
+
 void vmx_handle_exit(struct vcpu *vcpu)
 {
-	u32 full = (u32)vmread(EXIT_REASON), reason = full & EXIT_REASON_BASIC;
+	u32 full, reason;
 
+	if (exit_trace_is_on(vcpu) && !vcpu->trace->inside) {
+		trace_exit(vcpu);
+		return;
+	}
+	full = (u32)vmread(EXIT_REASON);
+	reason = full & EXIT_REASON_BASIC;
 	vcpu->arch.exits[reason < ARRAY_SIZE(vcpu->arch.exits) ? reason : 0]++;
-	if (exit_trace_is_on(vcpu))
-		exit_trace_add(vcpu, (u16)reason, vmread(GUEST_RIP), vmread(EXIT_QUALIFICATION));
 	vmx_requeue_vectoring(vcpu);
 	switch (reason) {
 		VMX_EXITS(EXIT_CASE)

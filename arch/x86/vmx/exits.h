@@ -7,6 +7,8 @@
 #ifndef FIRN_VMX_EXITS_H
 #define FIRN_VMX_EXITS_H
 
+#define VMX_EXIT_IO 30
+
 #define VMX_EXITS(X)                                        \
 	X(0, "exception or NMI", exit_exception)            \
 	X(1, "external interrupt", exit_external_interrupt) \
@@ -32,7 +34,7 @@
 	X(26, "VMXOFF", exit_ud)                            \
 	X(27, "VMXON", exit_ud)                             \
 	X(28, "CR access", exit_cr)                         \
-	X(30, "I/O", exit_io)                               \
+	X(VMX_EXIT_IO, "I/O", exit_io)                      \
 	X(31, "RDMSR", exit_rdmsr)                          \
 	X(32, "WRMSR", exit_wrmsr)                          \
 	X(33, "entry: guest state", exit_entry_failed)      \
