@@ -223,7 +223,7 @@ static unsigned exit_index(u32 code)
 		return;
 
 /* Handles the exit by a second call, so that without a trace nothing is kept for its end. */
-static __noinline __cold void trace_exit(struct vcpu *vcpu)
+static __noinline void trace_exit(struct vcpu *vcpu)
 {
 	const struct vmcb *vmcb = vmcb_of(vcpu);
 	unsigned index = exit_index((u32)vmcb->exit_code);

@@ -317,7 +317,7 @@ const char *vmx_exit_name(unsigned reason)
 		return;
 
 /* Handles the exit by a second call, so that without a trace nothing is kept for its end. */
-static __noinline __cold void trace_exit(struct vcpu *vcpu)
+static __noinline void trace_exit(struct vcpu *vcpu)
 {
 	u32 reason = (u32)vmread(EXIT_REASON) & EXIT_REASON_BASIC;
 	u64 qual = vmread(EXIT_QUALIFICATION);
