@@ -55,6 +55,18 @@ static void check_msrs(void)
 	}
 }
 
+/* What the VM's configuration says, if the command line tells it. */
+static void check_choice(void)
+{
+	struct cpuid_regs r = cpuid(CPUID_KVM_FEATURES, 0);
+	char option[8];
+
+	if (guest_option("pv", option, sizeof(option))[0] == 'n')
+		check_eq("paravirt = none: no feature", r.eax, 0);
+	check_eq("REALTIME is said to VMs with CPUs of their own", r.edx,
+		 guest_option("own", option, sizeof(option))[0] == 'y');
+}
+
 /* Harmless arguments: the features decide. */
 static void check_hypercalls(void)
 {
@@ -248,6 +260,7 @@ static void check_eoi(void)
 GUEST_TEST(pv)
 {
 	apic_init();
+	check_choice();
 	check_msrs();
 	check_hypercalls();
 	check_send_ipi();
