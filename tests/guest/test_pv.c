@@ -4,6 +4,7 @@
 #include "tests/guest/lib/hypercall.h"
 #include "tests/guest/lib/printf.h"
 #include "tests/guest/lib/pv.h"
+#include "tests/guest/lib/segments.h"
 
 #define ENOSYS	     ((u64)-1000)
 #define EOPNOTSUPP   ((u64)-95)
@@ -80,6 +81,45 @@ static void check_hypercalls(void)
 		 pv_offers(PV_SCHED_YIELD) ? 0 : ENOSYS);
 	check_eq("CLOCK_PAIRING", hypercall4(9, NO_MEMORY, 0, 0, 0), EOPNOTSUPP);
 	check_eq("MAP_GPA_RANGE", hypercall4(12, 0, 1, 0, 0), ENOSYS);
+}
+
+/* From a 32-bit segment: the upper halves of the registers are still there, and don't count. */
+static u64 hypercall_32(u64 number, u64 a, u64 b, u64 c, u64 d)
+{
+	__asm__ volatile("pushq %[cs32]\n"
+			 "pushq $1f\n"
+			 "lretq\n"
+			 ".code32\n"
+			 "1: testl %%edi, %%edi\n"
+			 "jnz 2f\n"
+			 "vmcall\n"
+			 "jmp 3f\n"
+			 "2: vmmcall\n"
+			 "3: ljmp %[cs64], $4f\n"
+			 ".code64\n"
+			 "4:\n"
+			 : "+a"(number)
+			 : "b"(a), "c"(b), "d"(c), "S"(d),
+			   "D"(cpu_is_amd()), [cs32] "i"(GUEST_CS32), [cs64] "i"(GUEST_CS64)
+			 : "memory", "cc");
+	return number;
+}
+
+static void check_narrow_caller(void)
+{
+	const u64 junk = 0xdeadbeefull << 32;
+	static const u8 vectors[] = { VECTOR_LOW, 0 };
+
+	check_eq("32-bit caller: the number's upper half", hypercall_32(junk | 1, 0, 0, 0, 0), 0);
+	check_eq("32-bit caller: the result", hypercall_32(junk | 12, 0, 0, 0, 0), (u32)ENOSYS);
+	if (!pv_offers(PV_SEND_IPI))
+		return;
+	irq_log_start(vectors);
+	check_eq("32-bit caller: the arguments",
+		 hypercall_32(HC_SEND_IPI, junk | 1, junk, junk, junk | VECTOR_LOW), 1);
+	check("and delivered", wait_count(&irq_log.count, 1, late_ticks()), "%u", irq_log.count);
+	check_eq("32-bit caller: id 32 is in the high word",
+		 hypercall_32(HC_SEND_IPI, junk, 1, 0, VECTOR_LOW), 0);
 }
 
 static volatile unsigned nmis;
@@ -263,6 +303,7 @@ GUEST_TEST(pv)
 	check_choice();
 	check_msrs();
 	check_hypercalls();
+	check_narrow_caller();
 	check_send_ipi();
 	check_kick();
 	if (pv_offers(PV_STEAL_TIME)) {

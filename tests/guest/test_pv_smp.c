@@ -28,6 +28,7 @@ static struct ap {
 static void (*volatile job)(unsigned id);
 static unsigned jobs, processors;
 static volatile struct pv_steal steal[SMP_MAX];
+static volatile struct pv_clock clock[SMP_MAX];
 
 static void ping(struct interrupt_frame *frame)
 {
@@ -59,6 +60,7 @@ static void ap_main(void)
 		me->msr_at_start = rdmsr(MSR_PV_STEAL_TIME);
 		register_steal(id);
 	}
+	wrmsr(MSR_PV_SYSTEM_TIME, (u64)&clock[id] | PV_ENABLE);
 	for (;;) {
 		me->done = seen;
 		while (me->job == seen)
@@ -99,6 +101,25 @@ static bool check_start(void)
 	for (unsigned id = 1; id < processors; id++)
 		ok &= wait_count(&steal[id].version, 2, PATIENCE);
 	return check("all processors have registered", ok, "1: %u", steal[1].version);
+}
+
+/* With equal TSCs, which test_smp compares, equal references make the clock the same everywhere. */
+static void check_clocks(void)
+{
+	const volatile struct pv_clock *first = &clock[0];
+	bool same = true, ready = true;
+
+	wrmsr(MSR_PV_SYSTEM_TIME, (u64)first | PV_ENABLE);
+	for (unsigned id = 1; id < processors; id++) {
+		ready &= wait_count(&clock[id].version, 2, PATIENCE);
+		same &= clock[id].tsc_timestamp == first->tsc_timestamp &&
+			clock[id].system_time == first->system_time &&
+			clock[id].tsc_to_system_mul == first->tsc_to_system_mul &&
+			clock[id].tsc_shift == first->tsc_shift &&
+			clock[id].flags == PV_CLOCK_STABLE;
+	}
+	check("the clocks of all processors have one reference", ready && same, "1: %llu, 0: %llu",
+	      (unsigned long long)clock[1].tsc_timestamp, (unsigned long long)first->tsc_timestamp);
 }
 
 /* Sets pings or nmis of all to zero, sends, and waits; who got it, as a bitmap. */
@@ -343,6 +364,7 @@ GUEST_TEST(pv_smp)
 	register_steal(0);
 	if (!check_start())
 		return;
+	check_clocks();
 	check_ipis();
 	check_kicks();
 	check_flushes(crowded);

@@ -34,6 +34,16 @@ struct pv_steal {
 	u8 preempted, pad[47];
 } __aligned(64);
 
+#define PV_CLOCK_STABLE BIT(0)
+
+struct pv_clock {
+	u32 version, pad;
+	u64 tsc_timestamp, system_time;
+	u32 tsc_to_system_mul;
+	s8 tsc_shift;
+	u8 flags, pad2[2];
+} __aligned(64);
+
 static inline bool pv_offers(unsigned bit)
 {
 	return cpuid(CPUID_KVM_FEATURES, 0).eax >> bit & 1;
