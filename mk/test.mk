@@ -52,7 +52,7 @@ $(foreach f,$(FUZZ_TARGETS),$(eval $(call FUZZ_TARGET,$(f))))
 UNIT_PROGRAMS := $(UNIT_TESTS:%=build/unit/%)
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=build/fuzz/%)
 
-.PHONY: test test-fast fuzz bench test-programs system-parts
+.PHONY: test test-fast update-golden fuzz bench test-programs system-parts
 test-programs: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 system-parts: all guest $(TEST_GUESTS)
 
@@ -65,6 +65,10 @@ test-fast: deps
 test: deps
 	@$(BUILD) test-programs system-parts
 	@tests/run
+
+## update-golden: write tests/golden anew, when what guests see is meant to change
+update-golden: build/unit/test_golden_cpu build/unit/test_golden_platform
+	$(Q)for t in $^; do FIRN_UPDATE_GOLDEN=1 $$t || exit 1; done; git status --short tests/golden
 
 ## fuzz: run every fuzz target for FUZZ_SECONDS (60)
 fuzz: deps

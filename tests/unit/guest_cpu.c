@@ -106,6 +106,10 @@ static void leaf_values(u32 leaf, u32 subleaf, u32 out[4])
 
 void host_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
+	if (host.source) {
+		host.source(leaf, subleaf, out);
+		return;
+	}
 	leaf_values(leaf, subleaf, out);
 	for (unsigned i = 0; i < host.nr_off; i++) {
 		u32 f = host.off[i];

@@ -8,6 +8,7 @@
 
 /* The host that host_cpuid() describes. host_full(): an Intel CPU with every bit of every leaf. */
 struct host_cpu {
+	cpuid_source source; /* answers in place of all that follows, if there is one */
 	bool amd;
 	u32 fill; /* registers of feature leaves */
 	u32 max_basic, max_extended;

@@ -43,6 +43,8 @@ test_files_SRC :=
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
 test_guest_abi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c arch/x86/pv_ipi.c
 test_guest_abi_CFLAGS := -Iarch/x86
+test_golden_cpu_SRC := $(test_guest_abi_SRC) tests/unit/golden.c
+test_golden_cpu_CFLAGS := -Iarch/x86
 test_guest_cr_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c
 test_guest_cr_CFLAGS := -Iarch/x86
 test_guest_msr_SRC := $(GUEST_CPU_SRC)
@@ -179,6 +181,8 @@ test_vdevs_SRC := $(LAPIC_SRC) $(ACPI_SRC) $(filter-out \
 	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c \
 	core/work.c core/entropy.c core/chacha20.c core/files.c core/pmem.c arch/x86/msi.c
 test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
+test_golden_platform_SRC := $(test_vdevs_SRC) tests/unit/golden.c
+test_golden_platform_CFLAGS := $(X86_TEST_CFLAGS)
 
 # VMs and CPUs as a whole: vm_fixture.c includes core/vm.c and core/sched.c.
 VM_TEST_SRC := tests/unit/vm_fixture.c core/epoch.c core/err.c core/files.c core/guest_memory.c \

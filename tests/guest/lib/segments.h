@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Selectors of the guest kernels' descriptor table (start.S). */
+/* What assembly and C of the guest kernels share: selectors (start.S), number of processors (smp.S). */
 #ifndef FIRN_GUEST_SEGMENTS_H
 #define FIRN_GUEST_SEGMENTS_H
 
@@ -12,5 +12,7 @@
 #define GUEST_DS16	  0x38
 #define GUEST_NOT_PRESENT 0x40
 #define GUEST_TSS	  0x48
+
+#define SMP_MAX 64 /* processors, each with a stack of its own; a power of two */
 
 #endif

@@ -42,11 +42,11 @@ ap_start32:
 	call enter_long_paging
 	ljmp $GUEST_CS64, $ap_start64
 
-	/* EAX = 0..7, the next stack that is free. */
+	/* EAX = 0..SMP_MAX - 1, the next stack that is free. */
 next_index:
 	movl $1, %eax
 	lock xaddl %eax, ap_next
-	andl $7, %eax
+	andl $(SMP_MAX - 1), %eax
 	ret
 
 	.code64
@@ -72,6 +72,6 @@ ap_next: .long 0
 	.balign 4096
 	.skip 4096
 ap_stacks:
-	.skip 8 * 4096
+	.skip SMP_MAX * 4096
 
 	.section .note.GNU-stack, "", @progbits

@@ -28,7 +28,10 @@ unsigned smp_id(void)
 unsigned smp_count(unsigned least)
 {
 	char option[8];
-	unsigned count = guest_option("cpus", option, sizeof(option))[0] - '0';
+	unsigned count = 0;
+
+	for (const char *c = guest_option("cpus", option, sizeof(option)); *c; c++)
+		count = count * 10 + (unsigned)(*c - '0');
 
 	return check("command line has cpus=", count >= least && count <= SMP_MAX, "cpus=%s",
 		     option)

@@ -4,8 +4,7 @@
 #define FIRN_GUEST_SMP_H
 
 #include "core/types.h"
-
-#define SMP_MAX 8 /* processors, as many as there are stacks */
+#include "tests/guest/lib/segments.h" /* SMP_MAX */
 
 #define ICR_NMI		 (4u << 8)
 #define ICR_ALL_BUT_SELF (3u << 18)
