@@ -35,12 +35,17 @@ static void mark_dirty(const struct piece *p)
 	memslot_mark_dirty(p->slot, p->offset, p->len);
 }
 
-/* ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots. */
-static enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may_fill_rom)
+/*
+ * Most ranges are one piece, which is found once: first is where to begin, its len is 0 if there is
+ * nothing. ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots.
+ */
+static enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may_fill_rom,
+				 struct piece *first)
 {
 	enum firn_err err = FIRN_OK;
 	struct piece p;
 
+	first->len = 0;
 	if (gpa + len < gpa)
 		return ERR_RANGE;
 	for (; len > 0; gpa += p.len, len -= p.len) {
@@ -48,31 +53,41 @@ static enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may
 			return ERR_RANGE;
 		if (p.slot->kind == MEMSLOT_ROM && !may_fill_rom)
 			err = ERR_READONLY;
+		if (first->len == 0)
+			*first = p;
 	}
 	return err;
 }
 
+/* Goes on behind p in a range that was checked. */
+static bool next_piece(struct memslots *ms, u64 *gpa, size_t *len, struct piece *p)
+{
+	*gpa += p->len;
+	*len -= p->len;
+	return *len > 0 && find_piece(ms, *gpa, *len, p);
+}
+
 enum firn_err guest_read(struct memslots *ms, u64 gpa, void *buf, size_t len)
 {
-	enum firn_err err = check_range(ms, gpa, len, true);
 	struct piece p;
+	enum firn_err err = check_range(ms, gpa, len, true, &p);
+	char *to = buf;
 
-	if (err != FIRN_OK)
+	if (err != FIRN_OK || p.len == 0)
 		return err;
-	for (char *to = buf; len > 0 && find_piece(ms, gpa, len, &p); len -= p.len) {
+	do {
 		memcpy(to, piece_ptr(&p), p.len);
 		to += p.len;
-		gpa += p.len;
-	}
+	} while (next_piece(ms, &gpa, &len, &p));
 	return FIRN_OK;
 }
 
-/* The range is known to be writable. from == NULL: zeros. */
-static void fill(struct memslots *ms, u64 gpa, const char *from, size_t len)
+/* The range is known to be writable and begins with p. from == NULL: zeros. */
+static void fill(struct memslots *ms, u64 gpa, const char *from, size_t len, struct piece p)
 {
-	struct piece p;
-
-	for (; len > 0 && find_piece(ms, gpa, len, &p); len -= p.len) {
+	if (p.len == 0)
+		return;
+	do {
 		if (from) {
 			memcpy(piece_ptr(&p), from, p.len);
 			from += p.len;
@@ -80,40 +95,44 @@ static void fill(struct memslots *ms, u64 gpa, const char *from, size_t len)
 			memset(piece_ptr(&p), 0, p.len);
 		}
 		mark_dirty(&p);
-		gpa += p.len;
-	}
+	} while (next_piece(ms, &gpa, &len, &p));
 }
 
 enum firn_err guest_write(struct memslots *ms, u64 gpa, const void *buf, size_t len)
 {
-	enum firn_err err = check_range(ms, gpa, len, false);
+	struct piece first;
+	enum firn_err err = check_range(ms, gpa, len, false, &first);
 
 	if (err == FIRN_OK)
-		fill(ms, gpa, buf, len);
+		fill(ms, gpa, buf, len, first);
 	return err;
 }
 
 enum firn_err guest_zero(struct memslots *ms, u64 gpa, size_t len)
 {
-	enum firn_err err = check_range(ms, gpa, len, false);
+	struct piece first;
+	enum firn_err err = check_range(ms, gpa, len, false, &first);
 
 	if (err == FIRN_OK)
-		fill(ms, gpa, NULL, len);
+		fill(ms, gpa, NULL, len, first);
 	return err;
 }
 
 enum firn_err guest_load(struct memslots *ms, u64 gpa, const void *buf, size_t len)
 {
-	enum firn_err err = check_range(ms, gpa, len, true);
+	struct piece first;
+	enum firn_err err = check_range(ms, gpa, len, true, &first);
 
 	if (err == FIRN_OK)
-		fill(ms, gpa, buf, len);
+		fill(ms, gpa, buf, len, first);
 	return err;
 }
 
 enum firn_err guest_check(struct memslots *ms, u64 gpa, u64 len, enum guest_access access)
 {
-	return check_range(ms, gpa, len, access == GUEST_READ);
+	struct piece first;
+
+	return check_range(ms, gpa, len, access == GUEST_READ, &first);
 }
 
 static enum firn_err find_u16(struct memslots *ms, u64 gpa, struct piece *p)
