@@ -3,6 +3,10 @@
 #include "tests/guest/lib/apic.h"
 #include "tests/guest/lib/smp.h"
 
+#define HOTPLUG_SELECTOR 0xcd8
+#define HOTPLUG_CONTROL	 0xcdc
+#define HOTPLUG_EJECT	 BIT(3)
+
 #define VECTOR_PING 0x51
 #define PATIENCE    (300 * late_ticks())
 #define COUNTS	    20000
@@ -153,6 +157,17 @@ static void check_restart(void)
 	      wait_count(&ap[1].starts, 2, PATIENCE), "%u starts", ap[1].starts);
 }
 
+/* A processor that was given back is gone, and no SIPI brings it back. */
+static void check_ejected(void)
+{
+	outl(HOTPLUG_SELECTOR, 1);
+	outb(HOTPLUG_CONTROL, HOTPLUG_EJECT);
+	check_eq("an ejected processor is not there", inb(HOTPLUG_CONTROL), 0);
+	smp_start(1);
+	spin_ticks(2 * late_ticks());
+	check_eq("INIT and SIPI do not start it", ap[1].starts, 2);
+}
+
 GUEST_TEST(smp)
 {
 	unsigned count = smp_count(2);
@@ -168,4 +183,5 @@ GUEST_TEST(smp)
 	check_interrupts(count);
 	check_work(count);
 	check_restart();
+	check_ejected();
 }
