@@ -132,7 +132,7 @@ static void test_completion(void **state)
 	keys(CTRL_U);
 	clear_screen();
 	keys("re\t"); /* regs, resume, reset, reboot */
-	assert_string_equal(screen, "re\nresume  reset  regs  reboot  \n" PROMPT "re");
+	assert_string_equal(screen, "re\nresume  reset  remove-cpu  regs  reboot  \n" PROMPT "re");
 	keys(CTRL_U);
 	clear_screen();
 	keys("shu\t\t");
