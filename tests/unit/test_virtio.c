@@ -25,6 +25,7 @@ static struct {
 	u64 config_written;
 	enum virtq_result result;
 	unsigned budget;
+	void (*at_end)(void); /* called once, when the handler has found the queue empty */
 	struct virtq_chain chain;
 } dev;
 
@@ -38,8 +39,14 @@ static enum virtq_result run_queue(struct virtio_device *device, struct virtq *v
 	for (unsigned i = 0; i < dev.budget; i++) {
 		u8 byte;
 
-		if (virtio_pop(vq, &dev.chain) != FIRN_OK)
+		if (virtio_pop(vq, &dev.chain) != FIRN_OK) {
+			void (*at_end)(void) = dev.at_end;
+
+			dev.at_end = NULL;
+			if (at_end)
+				at_end();
 			return VIRTQ_DRAINED;
+		}
 		dev.buffers++;
 		virtq_read(vq, &dev.chain, 0, &byte, 1);
 		byte |= 0x20;
@@ -387,6 +394,42 @@ static void test_kicks_are_off_while_it_works(void **state)
 	assert_int_equal(peek16(q[0].used), 0);
 }
 
+static void offer_silently(void)
+{
+	assert_int_equal(peek16(q[0].used), 1); /* no kick is wanted, so none comes */
+	offer(0, 1, 'y');
+}
+
+/* The driver adds a buffer between the handler's last look and the moment when kicks are on again. */
+static void test_buffer_without_kick(void **state)
+{
+	(void)state;
+	driver_start(&drv, FEATURE, q, 1);
+	offer(0, 0, 'x');
+	dev.at_end = offer_silently;
+	kick(&drv, 0);
+	run_posted_work();
+	assert_int_equal(dev.buffers, 2);
+}
+
+static void kick_inside(void)
+{
+	kick(&drv, 0);
+}
+
+/* Another CPU's kick finds the queue locked: the handler runs once more. */
+static void test_kick_while_locked(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	driver_start(&drv, FEATURE, q, 1);
+	before = dev.runs[0];
+	dev.at_end = kick_inside;
+	kick(&drv, 0);
+	assert_int_equal(dev.runs[0] - before, 2);
+}
+
 static void test_nothing_before_driver_ok(void **state)
 {
 	(void)state;
@@ -596,6 +639,8 @@ int main(void)
 		TEST(test_request_and_interrupt),
 		TEST(test_budget_and_early_buffers),
 		TEST(test_kicks_are_off_while_it_works),
+		TEST(test_buffer_without_kick),
+		TEST(test_kick_while_locked),
 		TEST(test_nothing_before_driver_ok),
 		TEST(test_bus_master),
 		TEST(test_without_msix),
