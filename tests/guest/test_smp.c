@@ -8,7 +8,7 @@
 #define HOTPLUG_EJECT	 BIT(3)
 
 #define VECTOR_PING 0x51
-#define PATIENCE    (300 * late_ticks())
+#define PATIENCE    (10000 * guest_tsc_khz()) /* other vCPUs may have the CPU meanwhile */
 #define COUNTS	    20000
 #define PINGS	    20
 
