@@ -51,7 +51,7 @@ static bool matches_logical(const struct lapic *lapic, u32 dest)
 
 static bool matches(const struct lapic *lapic, const struct message *msg)
 {
-	if (!lapic_enabled(lapic) || !vm_has_vcpu(lapic->vcpu->vm, lapic->vcpu->id))
+	if (!lapic_enabled(lapic))
 		return false;
 	switch (msg->shorthand) {
 	case SHORTHAND_SELF:
@@ -77,12 +77,28 @@ static __noinline __cold void trace(struct lapic *lapic, const struct message *m
 	lapic_post(lapic, msg->vector, msg->level);
 }
 
+/* What a processor takes with its LAPIC software-disabled (SDM 3A 10.4.7.2), if it is there. */
+static bool accept_event(struct lapic *lapic, const struct message *msg)
+{
+	struct vcpu *vcpu = lapic->vcpu;
+
+	if (!vm_has_vcpu(vcpu->vm, vcpu->id))
+		return false;
+	if (msg->mode == DELIVERY_NMI)
+		vcpu_post_event(vcpu, VCPU_EVENT_NMI);
+	else if (msg->mode == DELIVERY_INIT)
+		vcpu_post_init(vcpu);
+	else
+		vcpu_post_sipi(vcpu, msg->vector);
+	return true;
+}
+
 static bool accept(struct lapic *lapic, const struct message *msg)
 {
 	switch (msg->mode) {
 	case DELIVERY_FIXED:
 	case DELIVERY_LOWEST:
-		/* Software-disabled, it still takes NMI, INIT and SIPI (SDM 3A 10.4.7.2). */
+		/* An absent vCPU's is software-disabled, as after its INIT. */
 		if (!lapic_sw_enabled(lapic))
 			return false;
 		if (exit_trace_is_on(lapic->vcpu))
@@ -91,14 +107,9 @@ static bool accept(struct lapic *lapic, const struct message *msg)
 			lapic_post(lapic, msg->vector, msg->level);
 		return true;
 	case DELIVERY_NMI:
-		vcpu_post_event(lapic->vcpu, VCPU_EVENT_NMI);
-		return true;
 	case DELIVERY_INIT:
-		vcpu_post_init(lapic->vcpu);
-		return true;
 	case DELIVERY_SIPI:
-		vcpu_post_sipi(lapic->vcpu, msg->vector);
-		return true;
+		return accept_event(lapic, msg);
 	default: /* SMI: no SMM. ExtINT: no 8259. */
 		return false;
 	}

@@ -458,6 +458,7 @@ static void test_absent_vcpu(void **state)
 {
 	(void)state;
 	fake->vm.present = ~0ull & ~BIT(2);
+	lapic_reset(lapic(2), true); /* by the INIT that took it away */
 	lapic_write(lapic(1), APIC_ICR_LOW, 2u << 18 | 0x4000 | 0x99);
 	assert_int_equal(takers(0x99), 0xb);
 	send(1, 2, 0x4000 | 0x9a);
