@@ -14,7 +14,8 @@ WARNINGS := -Wall -Wextra -Werror
 
 # Code that runs without an operating system. General registers only: guests own the FPU state.
 # Jump tables need unmarked indirect jumps, which indirect-branch tracking (CET) forbids.
-TARGET_FLAGS := -std=gnu11 -O2 -g -ffreestanding -mcmodel=kernel -mno-red-zone \
+OPTIMIZE := -O2
+TARGET_FLAGS = -std=gnu11 $(OPTIMIZE) -g -ffreestanding -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-pic -fno-pie -fcf-protection=full -fno-jump-tables \
 	-fno-strict-aliasing -fno-stack-protector -fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -ftrivial-auto-var-init=zero \
