@@ -93,7 +93,7 @@ static void parse_setting(struct parser *p, struct text line)
 	unknown_key(p, name);
 }
 
-static bool is_vm_name(struct text t)
+bool config_is_name(struct text t)
 {
 	for (size_t i = 0; i < t.len; i++) {
 		char c = t.s[i];
@@ -123,7 +123,7 @@ static void begin_vm(struct parser *p, struct text name)
 		parser_fail(p, "VM '%s': at most %d VMs fit", text_quote(name).s, CONFIG_MAX_VMS);
 		return;
 	}
-	if (!is_vm_name(name)) {
+	if (!config_is_name(name)) {
 		parser_fail(p,
 			    "VM name '%s': expected [vm NAME], NAME being up to %d of a-z 0-9 - _ "
 			    ". "
@@ -280,6 +280,7 @@ enum firn_err config_parse(const char *text, size_t len, struct firn_config *cfg
 		parse_line(&p, line);
 	}
 	end_section(&p);
+	config_finish_nets(&p);
 	return errors->count == 0 ? FIRN_OK : ERR_FORMAT;
 }
 

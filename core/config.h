@@ -14,6 +14,7 @@
 #define CONFIG_MAX_VMS	   64
 #define CONFIG_MAX_MODULES 8
 #define CONFIG_MAX_DISKS   8
+#define CONFIG_MAX_NETS	   4
 #define CONFIG_NAME_MAX	   32	/* VM name with its NUL: [a-z0-9][a-z0-9-_.]* */
 #define CONFIG_FILE_MAX	   64	/* file name with its NUL */
 #define CONFIG_TEXT_MAX	   2048 /* command line with its NUL (Linux's own limit) */
@@ -48,6 +49,14 @@ struct config_disk {
 	bool readonly;
 };
 
+/* A network interface: which switch it is plugged into, and its address. */
+struct config_net {
+	char network[CONFIG_NAME_MAX];
+	u8 mac[6];
+	bool mac_given; /* else made from the VM's name and the interface's number */
+	unsigned line;
+};
+
 struct vm_config {
 	char name[CONFIG_NAME_MAX];
 	unsigned line; /* of its section header */
@@ -63,6 +72,9 @@ struct vm_config {
 	unsigned nr_modules;
 	struct config_disk disk[CONFIG_MAX_DISKS]; /* virtio-blk */
 	unsigned nr_disks;
+	struct config_net net[CONFIG_MAX_NETS]; /* virtio-net */
+	unsigned nr_nets;
+	bool virtio_console; /* default no */
 	char cmdline[CONFIG_TEXT_MAX];
 	unsigned weight;		/* of each vCPU, 1..CONFIG_WEIGHT_MAX */
 	unsigned cap;			/* percent of one CPU for all vCPUs together, 0 = none */

@@ -331,6 +331,11 @@ static void set_rng(const struct setting *s)
 	set_yes_no(s, &s->p->vm->rng);
 }
 
+static void set_virtio_console(const struct setting *s)
+{
+	set_yes_no(s, &s->p->vm->virtio_console);
+}
+
 static void set_test_devices(const struct setting *s)
 {
 	set_yes_no(s, &s->p->vm->test_devices);
@@ -431,6 +436,13 @@ const struct parser_key config_keys[] = {
 	  .section = SECTION_VM,
 	  .repeatable = true,
 	  .set = set_disk },
+	{ .doc = { "vm", "net", "the name of a switch, then mac=XX:XX:XX:XX:XX:XX if wanted",
+		   "none",
+		   "Network interface (virtio) at a switch, which is there by being named. May be "
+		   "given up to 4 times." },
+	  .section = SECTION_VM,
+	  .repeatable = true,
+	  .set = config_set_net },
 	{ .doc = { "vm", "cmdline", "up to 2047 bytes of text", "empty",
 		   "The kernel's command line, taken as it stands." },
 	  .section = SECTION_VM,
@@ -442,6 +454,10 @@ const struct parser_key config_keys[] = {
 	{ .doc = { "vm", "rng", "yes or no", "yes", "Virtio entropy device." },
 	  .section = SECTION_VM,
 	  .set = set_rng },
+	{ .doc = { "vm", "virtio-console", "yes or no", "no",
+		   "Virtio console (hvc0), a second way to the VM's console besides its UART." },
+	  .section = SECTION_VM,
+	  .set = set_virtio_console },
 	{ .doc = { "vm", "test-devices", "yes or no", "no",
 		   "Debug exit port 0xf4 and debug console port 0xe9, for test guests." },
 	  .section = SECTION_VM,
@@ -470,8 +486,9 @@ const unsigned config_nr_keys = ARRAY_SIZE(config_keys);
 _Static_assert(ARRAY_SIZE(config_keys) <= CONFIG_MAX_KEYS, "parser.seen has room for every key");
 _Static_assert(ABI_NEWEST == 1, "the profiles that abi's texts name");
 _Static_assert(CONFIG_MAX_VCPUS == 64 && CONFIG_TEXT_MAX == 2048 && CONFIG_MAX_MODULES == 8 &&
-		       CONFIG_MAX_DISKS == 8 && CONFIG_WEIGHT_DEFAULT == 100 &&
-		       CONFIG_WEIGHT_MAX == 10000 && CONFIG_CAP_MAX == 6400 && CPU_SET_SIZE == 256,
+		       CONFIG_MAX_DISKS == 8 && CONFIG_MAX_NETS == 4 &&
+		       CONFIG_WEIGHT_DEFAULT == 100 && CONFIG_WEIGHT_MAX == 10000 &&
+		       CONFIG_CAP_MAX == 6400 && CPU_SET_SIZE == 256,
 	       "limits that texts of keys name");
 _Static_assert(VM_MEMORY_DEFAULT == 256 * MiB && MEMORY_MIN == 16 * MiB, "sizes in those texts");
 _Static_assert(MEMORY_MAX == 4096 * GiB, "sizes in those texts");

@@ -78,6 +78,12 @@ struct parser_key {
 extern const struct parser_key config_keys[];
 extern const unsigned config_nr_keys;
 
+/* Names of VMs and of what they share: [a-z0-9][a-z0-9-_.]*, shorter than CONFIG_NAME_MAX. */
+bool config_is_name(struct text t);
+/* core/config_net.c: the key net, addresses that were not given, addresses that are given twice. */
+void config_set_net(const struct setting *s);
+void config_finish_nets(struct parser *p);
+
 #define VM_MEMORY_DEFAULT (256 * MiB)
 
 #endif

@@ -88,6 +88,7 @@ enum shell_result shell_set(const struct shell_line *line);
 enum shell_result shell_dump(const struct shell_line *line);
 enum shell_result shell_dirty(const struct shell_line *line);
 enum shell_result shell_cpus(const struct shell_line *line);
+enum shell_result shell_switches(const struct shell_line *line);
 enum shell_result shell_mem(const struct shell_line *line);
 enum shell_result shell_log(const struct shell_line *line);
 enum shell_result shell_caps(const struct shell_line *line);

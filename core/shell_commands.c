@@ -29,6 +29,8 @@ const struct shell_command shell_commands[] = {
 	{ "dump", "VM ADDRESS LENGTH", "guest-physical memory in hexadecimal", 0, shell_dump },
 	{ "dirty", "VM [start|stop|verify]", "the pages that a VM writes", 0, shell_dirty },
 	{ "cpus", "", "the CPUs: virtualization, time in guests and idle", SHELL_JSON, shell_cpus },
+	{ "switches", "", "network interfaces of VMs and their traffic", SHELL_JSON,
+	  shell_switches },
 	{ "mem", "", "memory of the machine by use", SHELL_JSON, shell_mem },
 	{ "log", "[LEVEL]", "show the log, or choose what consoles show of it", 0, shell_log },
 	{ "caps", "", "what the processor can do and what it lacks", 0, shell_caps },

@@ -2,7 +2,7 @@
 # The hypervisor itself: build/firn.elf, a multiboot 2 kernel and the payload of the EFI loader.
 
 FIRN_SRC := $(wildcard boot/*.c boot/multiboot2/*.[cS] core/*.c core/*/*.c core/*/*/*.c \
-	arch/x86/*.[cS] arch/x86/vmx/*.[cS] arch/x86/svm/*.[cS] drivers/*.c drivers/*/*.c)
+	arch/x86/*.[cS] arch/x86/vmx/*.[cS] arch/x86/svm/*.[cS] net/*.c drivers/*.c drivers/*/*.c)
 FIRN_ASL := $(wildcard core/vdev/acpi/*.asl)
 FIRN_OBJ := $(FIRN_SRC:%=build/firn/%.o) $(FIRN_ASL:%.asl=build/firn/%.aml.S.o)
 FIRN_LIBS := $(NEWLIB)/libc.a $(ZYDIS)/libzydis.a

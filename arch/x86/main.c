@@ -21,6 +21,7 @@
 #include "drivers/framebuffer/framebuffer.h"
 #include "drivers/keyboard/keyboard.h"
 #include "drivers/serial/serial.h"
+#include "net/switch.h"
 
 static struct handover handover; /* the loader's copy is not mapped for long */
 static struct firn_config config;
@@ -194,6 +195,7 @@ static void run(void)
 	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
 	take_files();
 	cpu_loop_poll = serial_poll;
+	switch_register();
 	configured = read_config();
 	if (configured)
 		apply_settings();

@@ -9,6 +9,8 @@
 #include "core/vdev/acpi_tables.h"
 #include "core/vdev/pvpanic.h"
 #include "core/vdev/virtio_blk.h"
+#include "core/vdev/virtio_console.h"
+#include "core/vdev/virtio_net.h"
 #include "core/vdev/virtio_rng.h"
 #include "core/vm.h"
 
@@ -78,12 +80,13 @@ static void unregister_all(struct vm *vm)
 	unregister(ranges, list_ranges(vm, ranges));
 }
 
-/* The UART and the debug console share the VM's console. */
+/* The UART, the virtio console and the debug console share the VM's console. */
 static void input_ready(void *dev)
 {
 	struct vdevs *d = dev;
 
-	uart_input_ready(&d->uart);
+	if (!virtio_console_input_ready(d->uart.vm))
+		uart_input_ready(&d->uart);
 }
 
 static void output_ready(void *dev)
@@ -92,6 +95,7 @@ static void output_ready(void *dev)
 
 	test_devices_output_ready(&d->test);
 	uart_output_ready(&d->uart);
+	virtio_console_output_ready(d->uart.vm);
 }
 
 static const struct vm_console_ops console_ops = {
@@ -117,6 +121,8 @@ static void init_devices(struct vm *vm)
 static enum firn_err (*const virtio_makers[])(struct vm *vm) = {
 	virtio_rng_create,
 	virtio_blk_create,
+	virtio_net_create,
+	virtio_console_create,
 };
 
 static void destroy_virtio(struct vm *vm)

@@ -4,7 +4,7 @@
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
 test_acpi_reader_SRC := $(wildcard drivers/acpi/*.c)
 test_clock_SRC := arch/x86/clock_scale.c
-test_config_SRC := core/config.c core/config_keys.c core/config_text.c
+test_config_SRC := $(wildcard core/config*.c)
 test_console_SRC := core/work.c arch/fake/fake.c
 test_console_threads_SAN := thread
 test_console_threads_SRC := core/console.c core/log.c core/work.c arch/fake/fake.c
@@ -83,7 +83,7 @@ test_pmem_SRC := core/log.c arch/fake/fake.c
 test_required_features_SRC := arch/x86/required_features.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
-SHELL_TEST_SRC := $(wildcard core/shell*.c) core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
+SHELL_TEST_SRC := $(wildcard core/shell*.c) core/network.c core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
 	core/timer.c core/work.c arch/fake/fake.c tests/unit/shell_fixture.c
 test_shell_SRC := $(SHELL_TEST_SRC)
 test_shell_dirty_SRC := $(SHELL_TEST_SRC)
@@ -179,7 +179,7 @@ test_uart16550_SRC := $(FAKE_VCPU_SRC) core/vdev/uart16550.c
 test_uart16550_CFLAGS := $(X86_TEST_CFLAGS)
 test_vdevs_SRC := $(LAPIC_SRC) $(ACPI_SRC) $(filter-out \
 	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c \
-	core/work.c core/entropy.c core/chacha20.c core/files.c core/pmem.c arch/x86/msi.c
+	core/work.c core/entropy.c core/chacha20.c core/files.c core/network.c core/pmem.c arch/x86/msi.c
 test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
 test_golden_platform_SRC := $(test_vdevs_SRC) tests/unit/golden.c
 test_golden_platform_CFLAGS := $(X86_TEST_CFLAGS)
