@@ -4,14 +4,19 @@
 
 #include "arch/x86/emulate_alu.h"
 
+void emu_complete_at(struct exec *x, u64 rip)
+{
+	x->next.rip = rip;
+	x->next.rflags &= ~RFLAGS_RF;
+	x->emu->regs = x->next;
+}
+
 /* RIP is not cut to 16 bits: the limit of the code segment is what stops a guest there. */
 void emu_complete(struct exec *x)
 {
 	u64 rip = x->next.rip + x->insn->length;
 
-	x->next.rip = x->emu->mode == 64 ? rip : (u32)rip;
-	x->next.rflags &= ~RFLAGS_RF;
-	x->emu->regs = x->next;
+	emu_complete_at(x, x->emu->mode == 64 ? rip : (u32)rip);
 }
 
 static enum emu_result done(struct exec *x, enum emu_result r)
@@ -112,6 +117,43 @@ static enum emu_result op_binary(struct exec *x, alu_fn fn)
 static enum emu_result op_unary(struct exec *x, alu_fn fn)
 {
 	return modify(x, 0, 0, fn, compute_alu);
+}
+
+/* The count is an immediate or CL: reading it can't fail. */
+static u64 compute_double_shift(struct exec *x, __attribute__((unused)) alu_fn fn, unsigned bits,
+				u64 old, u64 source)
+{
+	bool left = x->insn->mnemonic == ZYDIS_MNEMONIC_SHLD;
+	u64 count;
+
+	if (emu_operand_read(x, 2, &count) != EMU_OK)
+		return old;
+	return (left ? alu_shld : alu_shrd)(bits, old, source, count, &x->next.rflags);
+}
+
+static enum emu_result op_double_shift(struct exec *x, alu_fn fn)
+{
+	u64 source;
+	enum emu_result r = read_operand(x, 1, operand_bits(x, 0), &source);
+
+	return r == EMU_OK ? modify(x, 0, source, fn, compute_double_shift) : r;
+}
+
+/* BSF and BSR. The register keeps its value when no bit is set, as AMD documents and Intel does. */
+static enum emu_result op_bit_scan(struct exec *x, __attribute__((unused)) alu_fn fn)
+{
+	bool forward = x->insn->mnemonic == ZYDIS_MNEMONIC_BSF;
+	u64 value;
+	enum emu_result r = emu_operand_read(x, 1, &value);
+
+	if (r != EMU_OK)
+		return r;
+	alu_set_flag(&x->next.rflags, RFLAGS_ZF, value == 0);
+	if (value)
+		r = emu_operand_write(x, 0,
+				      (u64)(forward ? __builtin_ctzll(value)
+						    : 63 - __builtin_clzll(value)));
+	return done(x, r);
 }
 
 /* CMP and TEST store nothing. */
@@ -259,53 +301,21 @@ static enum emu_result op_bit_modify(struct exec *x, alu_fn fn)
 	return r == EMU_OK ? modify(x, displacement, bit, fn, compute_alu) : r;
 }
 
-/* Size of a stack slot: that of the hidden operand on the stack. */
-static unsigned slot_len(const struct exec *x)
-{
-	for (unsigned i = 0; i < x->insn->operand_count; i++) {
-		if (x->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-		    x->op[i].visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN)
-			return x->op[i].size / 8;
-	}
-	return 0;
-}
-
-static u64 stack_pointer(const struct exec *x)
-{
-	return emu_mask_address(x->insn->stack_width, x->next.gpr[REG_RSP]);
-}
-
-static void move_stack_pointer(struct exec *x, s64 by)
-{
-	emu_set_gpr(&x->next, REG_RSP, x->insn->stack_width / 8, false, x->next.gpr[REG_RSP] + by);
-}
-
 static enum emu_result op_push(struct exec *x, __attribute__((unused)) alu_fn fn)
 {
-	unsigned len = slot_len(x);
-	u64 value, linear;
+	u64 value;
 	enum emu_result r = emu_operand_read(x, 0, &value);
 
-	if (r != EMU_OK)
-		return r;
-	move_stack_pointer(x, -(s64)len);
-	r = emu_linear(x, SEG_SS, stack_pointer(x), len, EMU_ACCESS_WRITE, &linear);
-	return done(x, r == EMU_OK ? emu_write(x, linear, len, value) : r);
+	return done(x, r == EMU_OK ? emu_push(x, value) : r);
 }
 
 /* The address of a memory operand is computed with RSP already moved (SDM vol. 2B "POP"). */
 static enum emu_result op_pop(struct exec *x, __attribute__((unused)) alu_fn fn)
 {
-	unsigned len = slot_len(x);
-	u64 value, linear;
-	enum emu_result r = emu_linear(x, SEG_SS, stack_pointer(x), len, 0, &linear);
+	u64 value;
+	enum emu_result r = emu_pop(x, &value);
 
-	if (r == EMU_OK)
-		r = emu_read(x, linear, len, 0, &value);
-	if (r != EMU_OK)
-		return r;
-	move_stack_pointer(x, len);
-	return done(x, emu_operand_write(x, 0, value));
+	return done(x, r == EMU_OK ? emu_operand_write(x, 0, value) : r);
 }
 
 /* The implied double-width operand: AX for bytes, else rDX:rAX. */
@@ -469,6 +479,12 @@ static const struct operation operations[] = {
 	{ ZYDIS_MNEMONIC_SAR, op_binary, alu_sar },
 	{ ZYDIS_MNEMONIC_ROL, op_binary, alu_rol },
 	{ ZYDIS_MNEMONIC_ROR, op_binary, alu_ror },
+	{ ZYDIS_MNEMONIC_RCL, op_binary, alu_rcl },
+	{ ZYDIS_MNEMONIC_RCR, op_binary, alu_rcr },
+	{ ZYDIS_MNEMONIC_SHLD, op_double_shift, NULL },
+	{ ZYDIS_MNEMONIC_SHRD, op_double_shift, NULL },
+	{ ZYDIS_MNEMONIC_BSF, op_bit_scan, NULL },
+	{ ZYDIS_MNEMONIC_BSR, op_bit_scan, NULL },
 	{ ZYDIS_MNEMONIC_XCHG, op_xchg, NULL },
 	{ ZYDIS_MNEMONIC_XADD, op_xadd, alu_add },
 	{ ZYDIS_MNEMONIC_CMPXCHG, op_cmpxchg, alu_sub },
@@ -495,11 +511,9 @@ static const struct operation *find_operation(ZydisMnemonic mnemonic)
 	return NULL;
 }
 
-/* Only the reason differs: no control transfer is emulated, CET or not. */
-static enum emu_result refuse(struct exec *x)
+/* What is no operation of the table. */
+static enum emu_result other(struct exec *x)
 {
-	bool cet = x->emu->cr4 & CR4_CET;
-
 	switch (x->insn->meta.category) {
 	case ZYDIS_CATEGORY_CALL:
 	case ZYDIS_CATEGORY_RET:
@@ -508,8 +522,7 @@ static enum emu_result refuse(struct exec *x)
 	case ZYDIS_CATEGORY_INTERRUPT:
 	case ZYDIS_CATEGORY_SYSCALL:
 	case ZYDIS_CATEGORY_SYSRET:
-		return emu_unhandled(x->emu, cet ? "control transfer with CET enabled"
-						 : "control transfer");
+		return emu_branch(x);
 	case ZYDIS_CATEGORY_CET:
 		return emu_unhandled(x->emu, "CET instruction");
 	default:
@@ -529,7 +542,7 @@ static enum emu_result execute(struct exec *x)
 		return op_setcc(x);
 	if (x->insn->meta.category == ZYDIS_CATEGORY_CMOV)
 		return op_cmovcc(x);
-	return operation ? operation->execute(x, operation->fn) : refuse(x);
+	return operation ? operation->execute(x, operation->fn) : other(x);
 }
 
 static enum emu_result decode_and_execute(struct emu *emu, struct emu_decoded *decoded)

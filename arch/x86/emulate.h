@@ -2,12 +2,12 @@
 /*
  * Instruction emulator: one guest instruction on a copy of the registers it needs. Knows nothing
  * of vCPUs, memory or devices: those are reached through struct emu_ops, so that the same code runs
- * in unit tests. Everything is computed in C; no guest operation is executed natively, so no
- * operand can fault the host.
+ * in unit tests. Everything is computed in C; no guest operation is executed natively, and none of
+ * these files has a DIV in its object code, so no operand can fault the host.
  *
- * It executes what reaches devices (moves, string and port I/O, integer arithmetic on memory).
- * Control transfers are refused: their shadow-stack and branch-tracking effects are not emulated,
- * and leaving them out would let a guest program around CET.
+ * It executes what reaches devices (moves, string and port I/O, integer arithmetic on memory) and
+ * near control transfers. Shadow stacks and branch tracking are not emulated, so what they follow is
+ * refused while they are on; far transfers always are.
  */
 #ifndef FIRN_X86_EMULATE_H
 #define FIRN_X86_EMULATE_H
@@ -67,6 +67,8 @@ struct emu_ops {
 	void (*out)(struct emu *emu, u16 port, unsigned width, u32 value);
 	/* Any segment but CS; asked for only when the instruction uses it. */
 	void (*get_seg)(struct emu *emu, enum x86_segment seg, struct x86_seg *out);
+	/* IA32_U_CET or IA32_S_CET; asked for by control transfers, and only with CR4.CET. */
+	u64 (*get_cet)(struct emu *emu, bool user);
 };
 
 /*

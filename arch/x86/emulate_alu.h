@@ -31,6 +31,12 @@ u64 alu_shr(unsigned bits, u64 a, u64 b, u64 *rflags);
 u64 alu_sar(unsigned bits, u64 a, u64 b, u64 *rflags);
 u64 alu_rol(unsigned bits, u64 a, u64 b, u64 *rflags);
 u64 alu_ror(unsigned bits, u64 a, u64 b, u64 *rflags);
+u64 alu_rcl(unsigned bits, u64 a, u64 b, u64 *rflags);
+u64 alu_rcr(unsigned bits, u64 a, u64 b, u64 *rflags);
+
+/* Shifts bits of fill in. A 16-bit operand shifted by more than it has is undefined: nothing happens. */
+u64 alu_shld(unsigned bits, u64 a, u64 fill, u64 b, u64 *rflags);
+u64 alu_shrd(unsigned bits, u64 a, u64 fill, u64 b, u64 *rflags);
 
 /* b is the bit number, below bits. Only CF changes. */
 u64 alu_bt(unsigned bits, u64 a, u64 b, u64 *rflags);
@@ -64,5 +70,16 @@ static inline s64 alu_sign_extend(unsigned bits, u64 v)
 {
 	return (s64)(v << (64 - bits)) >> (64 - bits);
 }
+static inline bool alu_top_bit(unsigned bits, u64 v)
+{
+	return v >> (bits - 1) & 1;
+}
+
+static inline void alu_set_flag(u64 *rflags, u64 flag, bool on)
+{
+	*rflags = on ? *rflags | flag : *rflags & ~flag;
+}
+/* Sets the flags of a logical operation: SF, ZF, PF from the result, the others 0. Returns it. */
+u64 alu_logic_result(unsigned bits, u64 result, u64 *rflags);
 
 #endif

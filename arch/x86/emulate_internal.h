@@ -97,7 +97,20 @@ enum emu_result emu_operand_write(struct exec *x, unsigned index, u64 value);
 /* MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS with or without REP; advances RIP. emulate_string.c */
 enum emu_result emu_string(struct exec *x);
 
-/* The instruction is complete: next becomes the state. emulate.c */
+/* One slot, as wide as the instruction's. When they fail, x->next is of no use. emulate_stack.c */
+enum emu_result emu_push(struct exec *x, u64 value);
+enum emu_result emu_pop(struct exec *x, u64 *value);
+void emu_move_stack_pointer(struct exec *x, s64 by);
+
+/* Any control transfer. emulate_branch.c */
+enum emu_result emu_branch(struct exec *x);
+/* Of a control transfer: does it load CS? emulate_cet.c */
+bool emu_is_far(const struct exec *x);
+/* Of a control transfer: does the guest's CET follow it? emulate_cet.c */
+bool emu_cet_forbids(struct exec *x);
+
+/* The instruction is complete: next becomes the state, with RIP behind it or at rip. emulate.c */
 void emu_complete(struct exec *x);
+void emu_complete_at(struct exec *x, u64 rip);
 
 #endif

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/x86/guest_msr.h"
 #include "arch/x86/guest_walk.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/trace_io.h"
 #include "arch/x86/virt.h"
 #include "core/guest_memory.h"
@@ -293,6 +295,16 @@ static void vcpu_get_seg(struct emu *emu, enum x86_segment seg, struct x86_seg *
 	virt_get_seg(vcpu_of(emu), seg, out);
 }
 
+/* A register that can't be read counts as one with everything on. */
+static u64 vcpu_get_cet(struct emu *emu, bool user)
+{
+	u64 value;
+
+	if (guest_msr_get(vcpu_of(emu), user ? MSR_IA32_U_CET : MSR_IA32_S_CET, &value) != FIRN_OK)
+		return ~0ull;
+	return value;
+}
+
 static const struct emu_ops vcpu_ops = {
 	.fetch = vcpu_fetch,
 	.read = vcpu_read,
@@ -302,6 +314,7 @@ static const struct emu_ops vcpu_ops = {
 	.in = vcpu_in,
 	.out = vcpu_out,
 	.get_seg = vcpu_get_seg,
+	.get_cet = vcpu_get_cet,
 };
 
 static void load(struct vcpu *vcpu, struct emu *emu)

@@ -98,6 +98,8 @@
 #define MSR_IA32_TSC_DEADLINE	   0x6e0
 #define MSR_IA32_U_CET		   0x6a0
 #define MSR_IA32_S_CET		   0x6a2
+#define CET_SH_STK_EN		   BIT(0) /* of both */
+#define CET_ENDBR_EN		   BIT(2)
 #define MSR_IA32_PL0_SSP	   0x6a4
 #define MSR_IA32_PL3_SSP	   0x6a7
 #define MSR_IA32_INT_SSP_TAB	   0x6a8

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Emulator: any bytes as an instruction in any state. Checked besides memory errors: addresses that
- * reach the callbacks are legal, and what does not complete leaves registers and memory alone.
+ * Emulator: any bytes as an instruction in any state, on a memory that keeps what is written. Checked
+ * besides memory errors and host exceptions: addresses that reach the callbacks are legal, and what
+ * does not complete leaves registers and memory alone.
  *
  * What was decoded for other inputs must make no difference.
  *
@@ -53,6 +54,10 @@ static const u64 values[] = {
 	0x5555555555555555,
 };
 
+/* All memory there is, again and again. */
+#define MEMORY_SIZE 64
+static u8 memory[MEMORY_SIZE], fresh_memory[MEMORY_SIZE];
+
 #define CODE_PAGE_OFFSET 0xff8 /* the instruction crosses a page sometimes */
 
 static const struct input *in;
@@ -100,18 +105,19 @@ static enum emu_result read_memory(struct emu *emu, u64 linear, void *buf, unsig
 	if (!(access & EMU_ACCESS_SYSTEM))
 		check_linear(emu, linear, len);
 	require(len <= 8);
-	memset(buf, in->seed + (u8)linear, len);
+	for (unsigned i = 0; i < len; i++)
+		((u8 *)buf)[i] = memory[(linear + i) % MEMORY_SIZE];
 	return maybe_fail(emu, linear);
 }
 
 static enum emu_result write_memory(struct emu *emu, u64 linear, const void *buf, unsigned len)
 {
-	u64 value = 0;
 	enum emu_result r = maybe_fail(emu, linear);
 
 	check_linear(emu, linear, len);
 	require(len <= 8);
-	memcpy(&value, buf, len);
+	for (unsigned i = 0; r == EMU_OK && i < len; i++)
+		memory[(linear + i) % MEMORY_SIZE] = ((const u8 *)buf)[i];
 	effects += r == EMU_OK;
 	return r;
 }
@@ -119,8 +125,9 @@ static enum emu_result write_memory(struct emu *emu, u64 linear, const void *buf
 static enum emu_result cmpxchg(struct emu *emu, u64 linear, u64 expected, u64 desired, unsigned len,
 			       bool *done)
 {
-	(void)expected;
 	*done = in->seed % 3 != 0;
+	for (unsigned i = 0; i < len; i++)
+		require(memory[(linear + i) % MEMORY_SIZE] == (u8)(expected >> 8 * i));
 	return *done ? write_memory(emu, linear, &desired, len) : maybe_fail(emu, linear);
 }
 
@@ -162,6 +169,15 @@ static void get_seg(struct emu *emu, enum x86_segment seg, struct x86_seg *out)
 	fill_seg(seg, out);
 }
 
+/* Bits 2 and 3 of cr4 are those of the supervisor's register, 4 and 5 of the user's. */
+static u64 get_cet(struct emu *emu, bool user)
+{
+	unsigned on = in->cr4 >> (user ? 4 : 2);
+
+	require(emu->cr4 & CR4_CET);
+	return (on & 1 ? CET_SH_STK_EN : 0) | (on & 2 ? CET_ENDBR_EN : 0);
+}
+
 static const struct emu_ops ops = {
 	.fetch = fetch,
 	.read = read_memory,
@@ -171,6 +187,7 @@ static const struct emu_ops ops = {
 	.in = port_in,
 	.out = port_out,
 	.get_seg = get_seg,
+	.get_cet = get_cet,
 };
 
 static void set_mode(struct emu *emu)
@@ -195,6 +212,27 @@ static void set_mode(struct emu *emu)
 	emu->ss.ar = (emu->ss.ar & ~(3u << SEG_AR_DPL_SHIFT)) | (in->cpl & 3) << SEG_AR_DPL_SHIFT;
 }
 
+static bool is_prefix(const struct emu *emu, u8 byte)
+{
+	static const u8 legacy[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65,
+				     0x66, 0x67, 0xf0, 0xf2, 0xf3 };
+
+	return memchr(legacy, byte, sizeof(legacy)) || (emu->mode == 64 && (byte & 0xf0) == 0x40);
+}
+
+/* By the opcode alone: what may put RIP anywhere. */
+static bool is_near_branch(const struct emu *emu)
+{
+	static const u8 opcodes[] = { 0xc2, 0xc3, 0xe0, 0xe1, 0xe2, 0xe3, 0xe8, 0xe9, 0xeb, 0xff };
+	const u8 *p = emu->bytes, *last = emu->bytes + emu->length - 1;
+
+	while (p < last && is_prefix(emu, *p))
+		p++;
+	if (p < last && *p == 0x0f)
+		return (p[1] & 0xf0) == 0x80;
+	return (*p & 0xf0) == 0x70 || memchr(opcodes, *p, sizeof(opcodes));
+}
+
 /* String instructions may have completed some iterations: only these registers move then. */
 static bool is_progress(const struct emu_regs *before, const struct emu_regs *after)
 {
@@ -207,6 +245,18 @@ static bool is_progress(const struct emu_regs *before, const struct emu_regs *af
 	return memcmp(&r, before, sizeof(r)) == 0;
 }
 
+static bool memory_is_fresh(void)
+{
+	return memcmp(memory, fresh_memory, sizeof(memory)) == 0;
+}
+
+static void begin_run(void)
+{
+	accesses = effects = 0;
+	for (unsigned i = 0; i < MEMORY_SIZE; i++)
+		memory[i] = fresh_memory[i] = (u8)(in->seed * (i / 8 + 1));
+}
+
 static void check_result(const struct emu *emu, const struct emu_regs *before, enum emu_result r)
 {
 	bool same = memcmp(before, &emu->regs, sizeof(*before)) == 0;
@@ -214,16 +264,20 @@ static void check_result(const struct emu *emu, const struct emu_regs *before, e
 
 	switch (r) {
 	case EMU_OK:
-		require(emu->regs.rip == before->rip ||
-			emu->regs.rip == (emu->mode == 64 ? next : (u32)next));
+		if (is_near_branch(emu))
+			check_linear(emu, emu->regs.rip, 1);
+		else
+			require(emu->regs.rip == before->rip ||
+				emu->regs.rip == (emu->mode == 64 ? next : (u32)next));
+		require(emu->mode == 64 || emu->regs.rip <= UINT32_MAX);
 		break;
 	case EMU_FAULT:
 		require(is_progress(before, &emu->regs));
-		require(!same || effects == 0);
+		require(!same || (effects == 0 && memory_is_fresh()));
 		require(emu->fault.vector == VECTOR_PF || emu->fault.error == 0);
 		break;
 	case EMU_UNHANDLED:
-		require(same && effects == 0 && emu->why);
+		require(same && effects == 0 && memory_is_fresh() && emu->why);
 		break;
 	default:
 		abort();
@@ -235,17 +289,20 @@ static void check_cached(const struct emu *uncached, const struct emu_regs *befo
 {
 	static struct emu_decode_cache *cache;
 	struct emu emu = *uncached;
+	u8 left[MEMORY_SIZE];
 
+	memcpy(left, memory, sizeof(left));
 	if (!cache)
 		cache = emu_decode_cache_create();
 	emu.cache = cache;
 	for (unsigned i = 0; i < 2; i++) {
 		emu.regs = *before;
 		emu.length = 0;
-		accesses = effects = 0;
+		begin_run();
 		check_result(&emu, before, emulate(&emu));
 		require(memcmp(&emu.regs, &uncached->regs, sizeof(emu.regs)) == 0);
 		require(emu.length == uncached->length && emu.why == uncached->why);
+		require(memcmp(left, memory, sizeof(left)) == 0);
 		require(memcmp(&emu.fault, &uncached->fault, sizeof(emu.fault)) == 0);
 	}
 }
@@ -260,7 +317,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	in = (const struct input *)data;
 	code = data + sizeof(*in);
 	code_len = size - sizeof(*in);
-	accesses = effects = 0;
+	begin_run();
 	for (unsigned i = 0; i < NR_GPRS; i++)
 		emu.regs.gpr[i] = values[in->gpr[i] % ARRAY_SIZE(values)];
 	emu.regs.rflags = (in->rflags[0] | in->rflags[1] << 8 | in->rflags[2] << 16) & ~RFLAGS_VM;

@@ -8,8 +8,10 @@ fuzz_bzimage_SRC := $(wildcard core/loader/*.c)
 fuzz_config_SRC := $(wildcard core/config*.c)
 fuzz_dhcp_reply_SRC := boot/efi/dhcp_reply.c
 fuzz_elf_SRC := $(wildcard core/loader/*.c)
-fuzz_emulate_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_decode.c \
-	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_string.c
+fuzz_emulate_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_branch.c \
+	arch/x86/emulate_cet.c arch/x86/emulate_decode.c arch/x86/emulate_multiply.c \
+	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_shift.c \
+	arch/x86/emulate_stack.c arch/x86/emulate_string.c
 fuzz_emulate_LIBS := $(ZYDIS)/libzydis-host.a
 fuzz_multiboot_SRC := $(wildcard core/loader/*.c)
 fuzz_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \

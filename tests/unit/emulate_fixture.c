@@ -9,6 +9,7 @@ struct x86_seg segment[NR_SEGS];
 struct event event[MAX_EVENTS];
 unsigned nr_events;
 u32 port_value;
+u64 s_cet, u_cet;
 bool contended;
 
 static void record(struct event e)
@@ -115,6 +116,13 @@ static void get_seg(struct emu *emu, enum x86_segment seg, struct x86_seg *out)
 	(void)emu;
 }
 
+/* Nobody has these registers unless CR4.CET says so. */
+static u64 get_cet(struct emu *emu, bool user)
+{
+	assert_true(emu->cr4 & CR4_CET);
+	return user ? u_cet : s_cet;
+}
+
 static const struct emu_ops ops = {
 	.fetch = fetch,
 	.read = read_memory,
@@ -124,6 +132,7 @@ static const struct emu_ops ops = {
 	.in = port_in,
 	.out = port_out,
 	.get_seg = get_seg,
+	.get_cet = get_cet,
 };
 
 /* One for all tests: whatever was decoded before must not matter. */
@@ -155,6 +164,7 @@ static struct emu fresh(u64 cr0, u32 code_ar, u32 data_ar, u32 limit)
 	emu.regs.rflags = RFLAGS_ONE | RFLAGS_IF;
 	emu.regs.rip = CODE;
 	contended = false;
+	s_cet = u_cet = 0;
 	port_value = 0x44332211;
 	return emu;
 }

@@ -47,7 +47,8 @@ extern unsigned nr_events;		/* of the last instruction */
 extern u8 memory[MEMORY_SIZE];		/* linear 0... */
 extern struct x86_seg segment[NR_SEGS]; /* all but CS and SS */
 extern u32 port_value;			/* what the next input gives; counts up */
-extern bool contended;			/* no cmpxchg ever succeeds */
+extern u64 s_cet, u_cet;
+extern bool contended; /* no cmpxchg ever succeeds */
 
 /* A CPU in that mode with flat segments and zeroed memory; RIP = CODE, RSP = DATA + 0x800. */
 struct emu real_mode(void);

@@ -22,10 +22,14 @@ GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c 
 test_cpuid_image_SRC := $(GUEST_CPU_SRC)
 test_cpuid_image_CFLAGS := -Iarch/x86
 test_elf_load_SRC := boot/efi/elf_load.c
-EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_decode.c \
-	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_string.c
+EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_branch.c \
+	arch/x86/emulate_cet.c arch/x86/emulate_decode.c arch/x86/emulate_multiply.c \
+	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_shift.c \
+	arch/x86/emulate_stack.c arch/x86/emulate_string.c
 test_emulate_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
 test_emulate_LIBS := $(ZYDIS)/libzydis-host.a -Wl,--wrap=ZydisDecoderDecodeFull
+test_emulate_branch_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
+test_emulate_branch_LIBS := $(ZYDIS)/libzydis-host.a
 test_emulate_io_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
 test_emulate_io_LIBS := $(ZYDIS)/libzydis-host.a
 test_emulate_native_SRC := $(EMULATE_SRC) tests/unit/native_cpu.c

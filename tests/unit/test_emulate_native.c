@@ -14,6 +14,7 @@
 #include "native_cpu.h"
 
 #define MEMORY_WORDS 64
+#define RFLAGS_ARITH (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 #define OPERAND	     16 /* index of the word that RDI points at */
 
 static const u64 values[] = {
@@ -312,7 +313,10 @@ static void test_unary(void **state)
 	check_group(0, 0xf6, 0xf7, 3, 0, 0); /* NEG */
 }
 
-/* Defined: CF unless more was shifted than there is, OF for a count of 1, AF never. */
+/*
+ * Defined: CF unless more was shifted than there is, OF for a count of 1, AF never. A rotation
+ * through CF that goes round exactly is none.
+ */
 static void check_shift(unsigned digit, bool rotate)
 {
 	for (unsigned count = 0; count < 256; count++) {
@@ -349,10 +353,131 @@ static void test_shifts(void **state)
 	(void)state;
 	check_shift(0, true);  /* ROL */
 	check_shift(1, true);  /* ROR */
+	check_shift(2, true);  /* RCL */
+	check_shift(3, true);  /* RCR */
 	check_shift(4, false); /* SHL */
 	check_shift(5, false); /* SHR */
 	check_shift(6, false); /* SHL, the other encoding */
 	check_shift(7, false); /* SAR */
+}
+
+/* SHLD, SHRD; by more than the operand has, the result is undefined. */
+static void check_double_shift(u8 opcode_imm)
+{
+	for (unsigned i = 0; i < 64 * 3; i++) {
+		unsigned count = i / 3;
+		enum width w = W16 + i % 3;
+		unsigned masked = count & (w == W64 ? 63 : 31);
+		u64 undefined = RFLAGS_AF | (masked > 1 ? RFLAGS_OF : 0);
+		struct code by_imm = { 0 }, by_cl = { 0 };
+
+		if (masked > width_bits[w])
+			continue;
+		if (masked == 0)
+			undefined = 0;
+		emit_opcode(&by_imm, w, 0x0f, 0, opcode_imm);
+		emit(&by_imm, 1, MODRM_MEMORY(REG_RBX));
+		emit(&by_imm, 1, count);
+		compare_pairs(&by_imm, undefined);
+		emit_opcode(&by_cl, w, 0x0f, 0, opcode_imm + 1);
+		emit(&by_cl, 1, MODRM_MEMORY(REG_RBX));
+		for (unsigned j = 0; j < ARRAY_SIZE(values) * ARRAY_SIZE(values); j++) {
+			struct emu_regs regs = fresh_regs();
+
+			regs.gpr[REG_RCX] = 0xabcdef00 | count;
+			regs.gpr[REG_RBX] = values[j / ARRAY_SIZE(values)];
+			memory[OPERAND] = values[j % ARRAY_SIZE(values)];
+			compare(&by_cl, &regs, undefined);
+		}
+	}
+}
+
+static void test_double_shifts(void **state)
+{
+	(void)state;
+	check_double_shift(0xa4); /* SHLD */
+	check_double_shift(0xac); /* SHRD */
+}
+
+/* With a source of 0 the manual leaves the register undefined; ZF is not. */
+static void test_bit_scan(void **state)
+{
+	const u64 undefined = NATIVE_FLAGS & ~(RFLAGS_ZF | RFLAGS_DF);
+
+	(void)state;
+	for (u8 opcode = 0xbc; opcode <= 0xbd; opcode++) { /* BSF BSR */
+		for (unsigned i = 0; i < 64 * ARRAY_SIZE(values) * 3; i++) {
+			enum width w = W16 + i % 3;
+			u64 value = values[i / 3 % ARRAY_SIZE(values)]
+				    << i / 3 / ARRAY_SIZE(values);
+			struct emu_regs regs = fresh_regs();
+			struct code c = { 0 };
+
+			emit_opcode(&c, w, 0x0f, 0, opcode);
+			emit(&c, 1, MODRM_MEMORY(REG_RBX));
+			memory[OPERAND] = value;
+			if (w != W64)
+				value &= BIT(width_bits[w]) - 1;
+			if (value != 0)
+				compare(&c, &regs, undefined);
+		}
+	}
+}
+
+/* Taken: INC R15 behind the branch is jumped over. The emulator stops where the branch leads. */
+static void compare_branch(const u8 *bytes, unsigned len, const struct emu_regs *in)
+{
+	static const u8 inc_r15[] = { 0x49, 0xff, 0xc7 };
+	struct code c = { 0 };
+	struct emu emu = { .ops = &ops,
+			   .regs = *in,
+			   .cr0 = CR0_PE | CR0_PG,
+			   .efer = BIT(10) | BIT(8),
+			   .cs = { .ar = 0xa09b },
+			   .ss = { .ar = 0xc093 } };
+	struct emu_regs native = *in;
+
+	checks++;
+	memcpy(c.bytes, bytes, len);
+	memcpy(c.bytes + len, inc_r15, sizeof(inc_r15));
+	c.len = len + sizeof(inc_r15);
+	emu.regs.rip = (u64)c.bytes;
+	assert_int_equal(emulate(&emu), EMU_OK);
+	assert_int_equal(native_execute(c.bytes, c.len, &native), NO_VECTOR);
+	if (emu.regs.rip == (u64)c.bytes + len)
+		emu.regs.gpr[REG_R15]++;
+	else
+		assert_int_equal(emu.regs.rip, (u64)c.bytes + c.len);
+	native.rflags = (native.rflags & ~RFLAGS_ARITH) | (emu.regs.rflags & RFLAGS_ARITH);
+	assert_memory_equal(native.gpr, emu.regs.gpr, sizeof(native.gpr));
+	assert_int_equal((native.rflags ^ emu.regs.rflags) & NATIVE_FLAGS, 0);
+	assert_int_equal(emu.regs.rflags, in->rflags);
+}
+
+/* All conditions with all flags; LOOP and JrCXZ with counts around the ends of both widths. */
+static void test_branches(void **state)
+{
+	static const u64 flag[] = { RFLAGS_CF, RFLAGS_PF, RFLAGS_ZF, RFLAGS_SF, RFLAGS_OF };
+	static const u64 counts[] = { 0, 1, 2, 0xffffffff, 0x100000000, 0x100000001, ~0ull };
+
+	(void)state;
+	for (unsigned i = 0; i < 1u << ARRAY_SIZE(flag); i++) {
+		struct emu_regs regs = fresh_regs();
+
+		for (unsigned f = 0; f < ARRAY_SIZE(flag); f++)
+			regs.rflags |= i >> f & 1 ? flag[f] : 0;
+		for (unsigned cc = 0; cc < 16; cc++) {
+			compare_branch((const u8[]){ 0x70 | cc, 3 }, 2, &regs);
+			compare_branch((const u8[]){ 0x0f, 0x80 | cc, 3, 0, 0, 0 }, 6, &regs);
+		}
+		for (unsigned j = 0; j < 4 * ARRAY_SIZE(counts); j++) {
+			regs.gpr[REG_RCX] = counts[j / 4];
+			compare_branch((const u8[]){ 0xe0 | j % 4, 3 }, 2, &regs);
+			compare_branch((const u8[]){ 0x67, 0xe0 | j % 4, 3 }, 3, &regs);
+		}
+		compare_branch((const u8[]){ 0xeb, 3 }, 2, &regs);
+		compare_branch((const u8[]){ 0xe9, 3, 0, 0, 0 }, 5, &regs);
+	}
 }
 
 static void test_exchange(void **state)
@@ -784,6 +909,9 @@ int main(void)
 		cmocka_unit_test(test_accumulator_immediate),
 		cmocka_unit_test(test_unary),
 		cmocka_unit_test(test_shifts),
+		cmocka_unit_test(test_double_shifts),
+		cmocka_unit_test(test_bit_scan),
+		cmocka_unit_test(test_branches),
 		cmocka_unit_test(test_exchange),
 		cmocka_unit_test(test_cmpxchg),
 		cmocka_unit_test(test_bits),

@@ -106,6 +106,18 @@ void lapic_write(struct lapic *lapic, u32 offset, u32 value)
 	record('L', offset, 4, value);
 }
 
+static u64 s_cet, u_cet;
+static enum firn_err cet_error;
+
+enum firn_err guest_msr_get(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	(void)vcpu;
+	assert_true(msr == MSR_IA32_S_CET || msr == MSR_IA32_U_CET);
+	if (cet_error == FIRN_OK)
+		*value = msr == MSR_IA32_S_CET ? s_cet : u_cet;
+	return cet_error;
+}
+
 static void poke(u64 gpa, u64 value, unsigned len)
 {
 	assert_int_equal(guest_load(ram, gpa, &value, len), FIRN_OK);
@@ -553,14 +565,40 @@ static void test_refusal(void **state)
 	assert_int_equal(run_bytes("\x0f\x10\x03", 3), EMU_UNHANDLED);
 	assert_int_equal(fake->crashes, 2);
 	assert_non_null(strstr(fake->why, "unknown instruction (0f1003"));
-	cpu->reg[VREG_CR4] |= CR4_CET;
-	assert_int_equal(run_bytes("\xff\x13", 2), EMU_UNHANDLED);
-	assert_int_equal(fake->crashes, 3);
-	assert_non_null(strstr(fake->why, "CET"));
 	map(CODE, DEVICE | RWU); /* code in a device */
 	assert_int_equal(vcpu_emulate(&cpu->vcpu), EMU_UNHANDLED);
-	assert_int_equal(fake->crashes, 4);
+	assert_int_equal(fake->crashes, 3);
 	assert_non_null(strstr(fake->why, "not in memory"));
+}
+
+/* The MSR of the level that it runs at decides; what can't be read counts as on. */
+static void test_cet_refusal(void **state)
+{
+	(void)state;
+	cpu->reg[VREG_CR4] |= CR4_CET;
+	cpu->reg[VREG_RSP] = DATA + 0x800;
+	cet_error = FIRN_OK;
+	s_cet = CET_SH_STK_EN;
+	u_cet = 0;
+	assert_int_equal(run_bytes("\xe8\x00\x00\x00\x00", 5), EMU_UNHANDLED);
+	assert_int_equal(fake->crashes, 1);
+	assert_non_null(strstr(fake->why, "RIP 0x10000: control transfer with CET enabled "
+					  "(e800000000)"));
+	assert_int_equal(cpu->reg[VREG_RSP], DATA + 0x800);
+	cpu->seg[SEG_SS].ar |= 3 << SEG_AR_DPL_SHIFT; /* user code does not use it */
+	assert_int_equal(run_bytes("\xe8\x00\x00\x00\x00", 5), EMU_OK);
+	assert_int_equal(cpu->reg[VREG_RSP], DATA + 0x7f8);
+	assert_int_equal(peek(DATA + 0x7f8, 8), CODE + 5);
+	u_cet = CET_SH_STK_EN;
+	assert_int_equal(run_bytes("\xe8\x00\x00\x00\x00", 5), EMU_UNHANDLED);
+	assert_int_equal(cpu->vector, VECTOR_UD);
+	assert_int_equal(cpu->injected, 1);
+	assert_int_equal(fake->crashes, 1);
+	u_cet = 0;
+	cet_error = ERR_NOENT;
+	assert_int_equal(run_bytes("\xe8\x00\x00\x00\x00", 5), EMU_UNHANDLED);
+	assert_int_equal(cpu->injected, 1);
+	assert_int_equal(cpu->reg[VREG_RSP], DATA + 0x7f8);
 }
 
 static void test_interruptibility(void **state)
@@ -840,6 +878,7 @@ int main(void)
 		TEST(test_maxphyaddr),
 		TEST(test_other_faults),
 		TEST(test_refusal),
+		TEST(test_cet_refusal),
 		TEST(test_interruptibility),
 		TEST(test_single_step),
 		TEST(test_ports),
