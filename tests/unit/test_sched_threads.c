@@ -12,7 +12,7 @@
 #include "fake.h"
 #include "tests/unit/vm_fixture.h"
 
-#define ROUNDS	     50000 /* of messages in each test, by all posters together */
+#define ROUNDS	     20000 /* of messages in each test, by all posters together */
 #define POSTERS	     2
 #define LOOP_CPUS    3 /* and CPU 0, the test's own thread */
 #define FIRST_POSTER (1 + LOOP_CPUS)

@@ -135,8 +135,8 @@ static void test_completion(void **state)
 	assert_string_equal(screen, "re\nresume  reset  remove-cpu  regs  reboot  \n" PROMPT "re");
 	keys(CTRL_U);
 	clear_screen();
-	keys("shu\t\t");
-	assert_string_equal(screen, "shutdown \a");
+	keys("rebo\t\t");
+	assert_string_equal(screen, "reboot \a");
 	keys(CTRL_U);
 	clear_screen();
 	keys("log d\t");
