@@ -90,6 +90,7 @@ enum shell_result shell_dirty(const struct shell_line *line);
 enum shell_result shell_cpus(const struct shell_line *line);
 enum shell_result shell_switches(const struct shell_line *line);
 enum shell_result shell_mem(const struct shell_line *line);
+enum shell_result shell_pci(const struct shell_line *line);
 enum shell_result shell_log(const struct shell_line *line);
 enum shell_result shell_caps(const struct shell_line *line);
 enum shell_result shell_version(const struct shell_line *line);

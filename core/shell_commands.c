@@ -32,6 +32,7 @@ const struct shell_command shell_commands[] = {
 	{ "switches", "", "network interfaces of VMs and their traffic", SHELL_JSON,
 	  shell_switches },
 	{ "mem", "", "memory of the machine by use", SHELL_JSON, shell_mem },
+	{ "pci", "", "the machine's PCI functions", SHELL_JSON, shell_pci },
 	{ "log", "[LEVEL]", "show the log, or choose what consoles show of it", 0, shell_log },
 	{ "caps", "", "what the processor can do and what it lacks", 0, shell_caps },
 	{ "watch", "MS COMMAND ...", "a command again and again until a key", SHELL_LINE,

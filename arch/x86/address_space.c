@@ -15,10 +15,12 @@
 #include "core/pmem.h"
 #include "core/spinlock.h"
 
-#define LEAF	     (PTE_P | PTE_A | PTE_D | PTE_G)
-#define LEAF_WC	     PTE_PWT		 /* HOST_PAT entry 1 */
-#define LEAF_UC	     (PTE_PCD | PTE_PWT) /* HOST_PAT entry 3 */
-#define PHYS_READ_VA (MMIO_BASE + MMIO_WINDOW)
+#define LEAF	       (PTE_P | PTE_A | PTE_D | PTE_G)
+#define LEAF_WC	       PTE_PWT		   /* HOST_PAT entry 1 */
+#define LEAF_UC	       (PTE_PCD | PTE_PWT) /* HOST_PAT entry 3 */
+#define MMIO_MAX_LEVEL 2
+#define LARGE_PAGE     pagetable_span(MMIO_MAX_LEVEL)
+#define PHYS_READ_VA   (MMIO_BASE + MMIO_WINDOW)
 
 /*
  * One slot a CPU: IST stacks at its start, the main stack at its end. What is between is not
@@ -42,25 +44,34 @@ static u64 nx(void)
 	return cpu_features.nx ? PTE_NX : 0;
 }
 
-static enum firn_err map_pages(u64 va, u64 pa, u64 size, u64 flags)
+static enum firn_err map(u64 va, u64 pa, u64 size, u64 flags, unsigned max_level)
 {
 	enum firn_err err;
 
 	spin_lock(&lock);
-	err = pagetable_map(root, va, pa, size, flags | LEAF | nx(), 1);
+	err = pagetable_map(root, va, pa, size, flags | LEAF | nx(), max_level);
 	spin_unlock(&lock);
 	return err;
 }
 
-/* Window addresses are used once: after a failure they are lost, which the windows can afford. */
-static u64 mmio_reserve(u64 size)
+static enum firn_err map_pages(u64 va, u64 pa, u64 size, u64 flags)
 {
-	u64 va = 0;
+	return map(va, pa, size, flags, 1);
+}
+
+/*
+ * Window addresses are used once: after a failure they are lost, which the windows can afford.
+ * va and pa have the same offset in a large page, if the range can hold one.
+ */
+static u64 mmio_reserve(u64 pa, u64 size)
+{
+	u64 va = 0, gap;
 
 	spin_lock(&lock);
-	if (size <= MMIO_WINDOW - mmio_used) {
-		va = MMIO_BASE + mmio_used;
-		mmio_used += MIN(size + PAGE_SIZE, MMIO_WINDOW - mmio_used);
+	gap = size < LARGE_PAGE ? 0 : (pa - mmio_used) % LARGE_PAGE;
+	if (size + gap <= MMIO_WINDOW - mmio_used) {
+		va = MMIO_BASE + mmio_used + gap;
+		mmio_used += MIN(gap + size + PAGE_SIZE, MMIO_WINDOW - mmio_used);
 	}
 	spin_unlock(&lock);
 	return va;
@@ -76,12 +87,13 @@ static bool phys_range_ok(u64 pa, u64 len)
 void *mmio_map(u64 pa, size_t len, enum mmio_type type)
 {
 	u64 first = ALIGN_DOWN(pa, PAGE_SIZE), size, va;
+	u64 flags = PTE_RW | (type == MMIO_WC ? LEAF_WC : LEAF_UC);
 
 	if (!phys_range_ok(pa, len))
 		return NULL;
 	size = ALIGN_UP(pa + len, PAGE_SIZE) - first;
-	va = mmio_reserve(size);
-	if (!va || map_pages(va, first, size, PTE_RW | (type == MMIO_WC ? LEAF_WC : LEAF_UC)))
+	va = mmio_reserve(first, size);
+	if (!va || map(va, first, size, flags, MMIO_MAX_LEVEL))
 		return NULL;
 	return (void *)(va + (pa - first));
 }

@@ -7,6 +7,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/ioapic_host.h"
 #include "arch/x86/pic.h"
+#include "arch/x86/vectors.h"
 #include "core/log.h"
 
 #define VECTORS 256
@@ -24,20 +25,9 @@ static void nothing_to_do(void *arg)
 
 void interrupt_register(u8 vector, void (*handler)(void *arg), void *arg)
 {
-	BUG_ON(vector < IRQ_VECTOR_PIC);
+	BUG_ON(vector < IRQ_VECTOR_PIC || vector_is_device(vector));
 	vectors[vector].arg = arg;
 	__atomic_store_n(&vectors[vector].handler, handler, __ATOMIC_RELEASE);
-}
-
-u8 interrupt_alloc_vector(void (*handler)(void *arg), void *arg)
-{
-	for (unsigned v = IRQ_VECTOR_DEVICE; v <= IRQ_VECTOR_DEVICE_LAST; v++) {
-		if (vectors[v].handler)
-			continue;
-		interrupt_register(v, handler, arg);
-		return v;
-	}
-	return 0;
 }
 
 /* The LAPIC has no in-service bit for these, so an EOI would end another interrupt. */
@@ -55,7 +45,7 @@ void interrupt_dispatch(u8 vector)
 		return;
 	if (handler)
 		handler(vectors[vector].arg);
-	else
+	else if (!vector_dispatch(vector))
 		log_ratelimited(LOG_WARN, "cpu %u: unexpected interrupt, vector 0x%x", cpu_index(),
 				vector);
 	apic_eoi();

@@ -9,8 +9,8 @@
 #include "core/err.h"
 
 enum irq_vector {
-	IRQ_VECTOR_PIC = 0x20, /* 16 vectors of the masked 8259s: spurious ones only */
-	IRQ_VECTOR_DEVICE = 0x40,
+	IRQ_VECTOR_PIC = 0x20,	  /* 16 vectors of the masked 8259s: spurious ones only */
+	IRQ_VECTOR_DEVICE = 0x40, /* to IRQ_VECTOR_DEVICE_LAST: each CPU has its own */
 	IRQ_VECTOR_DEVICE_LAST = 0xef,
 	IRQ_VECTOR_KICK = 0xf0,
 	IRQ_VECTOR_TIMER = 0xf1,
@@ -37,10 +37,11 @@ u64 idt_base(void); /* for the VMCS host state */
  */
 enum firn_err interrupts_init(void);
 
-/* Sets the handler of a vector >= 0x20. Before the interrupt can come; handlers run with IF=0. */
+/*
+ * Sets the handler of a vector >= 0x20 on all CPUs, but not of a device vector: those belong to
+ * arch/x86/vectors.h. Before the interrupt can come; handlers run with IF=0.
+ */
 void interrupt_register(u8 vector, void (*handler)(void *arg), void *arg);
-/* A free device vector with this handler, 0 = none left. Boot CPU. */
-u8 interrupt_alloc_vector(void (*handler)(void *arg), void *arg);
 
 /*
  * Runs the handler of an interrupt that the CPU acknowledged and ends it at the LAPIC. From the

@@ -3,6 +3,7 @@
 #include "arch/x86/ioapic_host.h"
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/msi.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/platform.h"
 #include "core/log.h"
@@ -23,7 +24,6 @@
 #define REDIRECTION_LEVEL  BIT(15)
 #define REDIRECTION_MASKED BIT(16)
 #define REDIRECTION_DEST   24 /* in the upper half */
-#define DEST_MAX	   0xfe
 
 struct io_apic {
 	volatile u32 *registers;
@@ -109,7 +109,7 @@ enum firn_err ioapic_route_isa(unsigned irq, u8 vector, unsigned cpu)
 	io = find(isa.gsi);
 	if (!io)
 		return ERR_NOENT;
-	if (cpus[cpu].apic_id > DEST_MAX)
+	if (cpus[cpu].apic_id > MSI_DEST_MAX)
 		return ERR_RANGE;
 	pin = isa.gsi - io->gsi_base;
 	low |= isa.level ? REDIRECTION_LEVEL : 0;

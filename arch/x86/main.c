@@ -20,6 +20,7 @@
 #include "core/sched.h"
 #include "drivers/framebuffer/framebuffer.h"
 #include "drivers/keyboard/keyboard.h"
+#include "drivers/pci/pci.h"
 #include "drivers/serial/serial.h"
 #include "net/switch.h"
 
@@ -81,6 +82,7 @@ static void start_machine(void)
 	machine_power_init(&handover);
 	serial_init();
 	keyboard_init();
+	pci_init(&handover);
 	log_features();
 }
 

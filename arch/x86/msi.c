@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Message-signalled interrupts of guest devices: address and data to LAPICs (SDM 3A 10.11). */
 #include "arch/x86/lapic.h"
+#include "arch/x86/msi.h"
 #include "core/vm.h"
-
-/* Message address, SDM 3A 10.11.1. Bits 11:4 are reserved and ignored. */
-#define MSI_ADDRESS_BASE 0xfee00000ull
-#define MSI_ADDRESS_MASK 0xfffffffffff00000ull
-#define MSI_DEST_SHIFT	 12
-#define MSI_REDIRECTION	 BIT(3)
-#define MSI_LOGICAL	 BIT(2)
-
-/* Message data, SDM 3A 10.11.2 */
-#define MSI_DELIVERY_SHIFT 8
-#define MSI_DELIVERY_MASK  7u
-#define MSI_ASSERT	   BIT(14)
-#define MSI_LEVEL	   BIT(15)
 
 void vm_send_msi(struct vm *vm, u64 address, u32 data)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* PS/2 controller: only its first port, only as far as a keyboard needs. */
-#include "arch/x86/interrupts.h"
 #include "arch/x86/ioapic_host.h"
 #include "arch/x86/platform.h"
+#include "arch/x86/vectors.h"
 #include "arch/x86/x86.h"
 #include "core/console.h"
 #include "core/log.h"
@@ -85,9 +85,9 @@ static void take_byte(u8 scancode)
 	work_post(0, &work);
 }
 
-static void keyboard_interrupt(void *arg)
+static void keyboard_interrupt(struct interrupt *self)
 {
-	(void)arg;
+	(void)self;
 	for (unsigned i = 0; i < BURST; i++) {
 		u8 status = inb(PORT_STATUS), byte;
 
@@ -98,6 +98,7 @@ static void keyboard_interrupt(void *arg)
 			take_byte(byte);
 	}
 }
+static struct interrupt interrupt = { .handle = keyboard_interrupt };
 
 /* The controller's own tests are left out: some break the mouse or take a second. */
 static bool setup_controller(void)
@@ -126,8 +127,7 @@ void keyboard_init(void)
 		return;
 	receive(); /* the keyboard's acknowledgement, if there is one */
 	flush();
-	vector = interrupt_alloc_vector(keyboard_interrupt, NULL);
-	if (!vector || ioapic_route_isa(KEYBOARD_IRQ, vector, 0))
+	if (vector_alloc(0, &interrupt, &vector) || ioapic_route_isa(KEYBOARD_IRQ, vector, 0))
 		return;
 	present = true;
 	log_info("keyboard: PS/2");

@@ -6,9 +6,9 @@
  */
 #include "drivers/serial/serial.h"
 
-#include "arch/x86/interrupts.h"
 #include "arch/x86/ioapic_host.h"
 #include "arch/x86/platform.h"
+#include "arch/x86/vectors.h"
 #include "arch/x86/x86.h"
 #include "core/arch.h"
 #include "core/console.h"
@@ -200,16 +200,17 @@ static bool service(void)
 }
 
 /* ISA interrupts are edges: the line must have been low before the next one counts. */
-static void serial_interrupt(void *arg)
+static void serial_interrupt(struct interrupt *self)
 {
 	bool any = false;
 
-	(void)arg;
+	(void)self;
 	for (unsigned i = 0; i < IRQ_ROUNDS && uart_interrupt_pending(serial.port); i++)
 		any |= service();
 	if (any)
 		work_post(0, &work);
 }
+static struct interrupt interrupt = { .handle = serial_interrupt };
 
 void serial_poll(void)
 {
@@ -292,8 +293,7 @@ void serial_init(void)
 	move_to_acpi_port();
 	if (!serial.port)
 		return;
-	vector = interrupt_alloc_vector(serial_interrupt, NULL);
-	if (vector && irq_of(serial.port) >= 0)
+	if (irq_of(serial.port) >= 0 && vector_alloc(0, &interrupt, &vector) == FIRN_OK)
 		err = ioapic_route_isa(irq_of(serial.port), vector, 0);
 	log_info("serial: port 0x%x, %s", serial.port, err ? "polled" : "interrupts");
 	serial.buffered = true;

@@ -201,6 +201,12 @@ struct fake_reg regs[NR_REGS] = {
 	{ "cs.base", REG_ID(REG_TYPE_SEGMENT, 5), 0 },
 };
 
+struct host_pci *functions;
+struct host_pci *pci_first(void)
+{
+	return functions;
+}
+
 void arch_shell_caps(void)
 {
 	shell_print("processor fake\n");
@@ -377,6 +383,7 @@ int shell_setup(void **state)
 		cpu_hotplug_init(&vdevs[i].cpus, &vm[i], &vdevs[i].ged);
 	}
 	irq_line = 0;
+	functions = NULL;
 	strcpy(vm[0].reason, "asked for"); /* of a pause that is over */
 	strcpy(vm[1].reason, "debug \"exit\"");
 	for (unsigned i = 0; i < ARRAY_SIZE(vcpu); i++) {

@@ -8,6 +8,7 @@
 
 #include "core/console.h"
 #include "core/machine.h"
+#include "core/host_pci.h"
 #include "core/shell.h"
 
 #define PROMPT	"firn> "
@@ -38,7 +39,8 @@ extern struct fake_reg regs[NR_REGS];
 extern bool never_ran;
 extern const char *inconsistent;
 extern unsigned begins, ends;
-extern u64 more_exits; /* of each vCPU of the first VM, for I/O */
+extern struct host_pci *functions; /* of the machine */
+extern u64 more_exits;		   /* of each vCPU of the first VM, for I/O */
 
 /* A prompt with an empty line on an empty screen; everything else as at the start. */
 int shell_setup(void **state);

@@ -88,7 +88,7 @@ test_required_features_SRC := arch/x86/required_features.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
 SHELL_TEST_SRC := $(wildcard core/shell*.c) core/network.c core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
-	core/timer.c core/work.c arch/fake/fake.c tests/unit/shell_fixture.c
+	core/timer.c core/work.c drivers/pci/class_names.c arch/fake/fake.c tests/unit/shell_fixture.c
 test_shell_SRC := $(SHELL_TEST_SRC)
 test_shell_dirty_SRC := $(SHELL_TEST_SRC)
 test_shell_edit_SRC := $(SHELL_TEST_SRC)
@@ -99,6 +99,16 @@ test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
 test_mmio_mov_SRC := arch/x86/mmio_mov.c
 test_mmio_mov_LIBS := $(ZYDIS)/libzydis-host.a
+# mmio_map() is the test's; so are the ports, in place of the CPU's instructions.
+test_pci_config_SRC := drivers/pci/config.c core/log.c arch/fake/fake.c
+test_pci_config_CFLAGS := -DFIRN_X86_X86_H -include tests/unit/fake_ports.h
+PCI_SRC := $(filter-out drivers/pci/config.c,$(wildcard drivers/pci/*.c)) arch/x86/vectors.c \
+	tests/unit/fake_pci.c core/log.c arch/fake/fake.c
+test_pci_scan_SRC := $(PCI_SRC)
+test_pci_msi_SRC := $(PCI_SRC)
+test_vectors_SRC := arch/x86/vectors.c core/log.c arch/fake/fake.c
+test_vectors_threads_SRC := $(test_vectors_SRC)
+test_vectors_threads_SAN := thread
 test_svm_asid_SRC := arch/x86/svm/asid.c
 test_svm_caps_SRC := arch/x86/svm/caps.c
 test_svm_lifecycle_SRC := arch/x86/svm/lifecycle.c arch/x86/svm/asid.c arch/x86/svm/caps.c \

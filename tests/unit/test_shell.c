@@ -131,6 +131,55 @@ static void test_vcpus_come_and_go(void **state)
 	assert_prints("add-cpu shell", "VM shell is paused: this needs a VM that is running\n");
 }
 
+/*
+ * The machine
+ */
+
+static void test_pci(void **state)
+{
+	struct host_pci nic = { .address = { 0x1, 0x1a, 0x1f, 7 },
+				.vendor_id = 0x8086,
+				.device_id = 0x1592,
+				.class_code = 0x020000,
+				.msix_vectors = 1024,
+				.bar[0] = { 0x38fffe000000, 32 * MiB, PCI_BAR_MEMORY_64, true },
+				.bar[3] = { 0, 64 * KiB, PCI_BAR_MEMORY_32, false },
+				.bar[5] = { 0xc000, 32, PCI_BAR_PORTS, false },
+				.owner = "ice" };
+	struct host_pci bridge = { .next = &nic,
+				   .vendor_id = 0x1b36,
+				   .device_id = 0xc,
+				   .class_code = 0x060400,
+				   .secondary_bus = 1,
+				   .subordinate_bus = 0x1a,
+				   .msi_vectors = 1,
+				   .bar[0] = { 0xfe000000, 0, PCI_BAR_MEMORY_32, false } };
+
+	(void)state;
+	assert_prints("pci", "There are no PCI functions.\n");
+	assert_prints("pci --json", "[\n]\n");
+	functions = &bridge;
+	assert_prints("pci", "ADDRESS       ID          MSI  MSI-X  OWNER       CLASS\n"
+			     "0000:00:00.0  1b36:000c     1      0  -           PCI bridge to "
+			     "buses 01-1a\n"
+			     "  BAR 0  0x0000fe000000           -  memory, 32 bits\n"
+			     "0001:1a:1f.7  8086:1592     0   1024  ice         Ethernet "
+			     "controller\n"
+			     "  BAR 0  0x38fffe000000      32 MiB  memory, 64 bits, prefetchable\n"
+			     "  BAR 3  0x000000000000      64 KiB  memory, 32 bits, not assigned\n"
+			     "  BAR 5  0x00000000c000      32 B    ports\n");
+	assert_has(cmd("pci --json"), "{\"address\":\"0001:1a:1f.7\",\"vendor\":32902,\"device\":"
+				      "5522,"
+				      "\"class_code\":131072,\"class\":\"Ethernet "
+				      "controller\",\"secondary_bus\":0,"
+				      "\"subordinate_bus\":0,\"msi\":0,\"msix\":1024,\"owner\":"
+				      "\"ice\",\"bars\":["
+				      "{\"bar\":0,\"address\":62672129228800,\"size\":33554432,"
+				      "\"type\":\"memory, "
+				      "64 bits\",\"prefetchable\":true},");
+	assert_has(cmd("pci --json"), "\"owner\":\"\",\"bars\":[{\"bar\":0,");
+}
+
 static void test_power_button(void **state)
 {
 	(void)state;
@@ -735,6 +784,7 @@ int main(void)
 		TEST(test_help_of_nothing),
 		TEST(test_vms),
 		TEST(test_vcpus_come_and_go),
+		TEST(test_pci),
 		TEST(test_power_button),
 		TEST(test_vm_names),
 		TEST(test_life),
