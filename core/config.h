@@ -83,6 +83,7 @@ struct vm_config {
 	u32 paravirt;			/* enum paravirt bits; default PARAVIRT_ALL */
 	bool autostart;			/* default yes */
 	bool rng;			/* virtio-rng; default yes */
+	bool pmu;			/* performance counters; default no */
 	bool test_devices;		/* debug exit 0xf4, debug console 0xe9; default no */
 	enum vm_action on_triple_fault; /* default reset */
 	enum vm_action on_reboot;	/* guest asks for a reset; default reset */

@@ -336,6 +336,11 @@ static void set_virtio_console(const struct setting *s)
 	set_yes_no(s, &s->p->vm->virtio_console);
 }
 
+static void set_pmu(const struct setting *s)
+{
+	set_yes_no(s, &s->p->vm->pmu);
+}
+
 static void set_test_devices(const struct setting *s)
 {
 	set_yes_no(s, &s->p->vm->test_devices);
@@ -458,6 +463,10 @@ const struct parser_key config_keys[] = {
 		   "Virtio console (hvc0), a second way to the VM's console besides its UART." },
 	  .section = SECTION_VM,
 	  .set = set_virtio_console },
+	{ .doc = { "vm", "pmu", "yes or no", "no",
+		   "Performance counters, if the CPU has them and can switch them (Intel)." },
+	  .section = SECTION_VM,
+	  .set = set_pmu },
 	{ .doc = { "vm", "test-devices", "yes or no", "no",
 		   "Debug exit port 0xf4 and debug console port 0xe9, for test guests." },
 	  .section = SECTION_VM,

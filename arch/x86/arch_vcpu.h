@@ -5,6 +5,7 @@
 
 #include "arch/x86/guest_walk.h"
 #include "arch/x86/lapic.h"
+#include "arch/x86/pmu.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/steal_time.h"
 #include "arch/x86/svm/svm_vcpu.h"
@@ -46,6 +47,7 @@ struct arch_vcpu {
 		struct svm_vcpu svm;
 	};
 	u64 exits[160]; /* by exit reason of the vendor */
+	struct pmu pmu;
 };
 
 #endif

@@ -18,12 +18,16 @@ enum cpuid_reg {
 #define CPUID_CACHE	 0x00000004u
 #define CPUID_THERMAL	 0x00000006u
 #define CPUID_FEATURES	 0x00000007u
+#define CPUID_PERFMON	 0x0000000au
 #define CPUID_TOPOLOGY	 0x0000000bu
 #define CPUID_XSTATE	 0x0000000du
 #define CPUID_TOPOLOGY2	 0x0000001fu
+#define CPUID_PERFMON2	 0x00000023u
 #define CPUID_HYPERVISOR 0x40000000u
 #define CPUID_KVM	 0x40000001u
 #define CPUID_KVM_TIMING 0x40000010u
+#define CPUID_FIRN	 0x40000100u
+#define CPUID_FIRN_INFO	 0x40000101u
 #define CPUID_EXTENDED	 0x80000000u
 #define CPUID_EXT1	 0x80000001u
 #define CPUID_BRAND0	 0x80000002u
@@ -34,13 +38,13 @@ enum cpuid_reg {
 #define CPUID_ADDRESS	 0x80000008u
 
 /*
- * A feature is one number: range of the leaf in bits 31:30, its low byte in 23:16, sub-leaf in
+ * A feature is one number: range of the leaf in bits 31:30, its low 14 bits in 29:16, sub-leaf in
  * 15:8, register in 6:5, bit in 4:0.
  */
-#define CPUID_FEATURE(leaf, subleaf, reg, bit)                                                 \
-	(((leaf)&0xc0000000u) | ((leaf)&0xffu) << 16 | (subleaf) << 8 | (unsigned)(reg) << 5 | \
+#define CPUID_FEATURE(leaf, subleaf, reg, bit)                                                   \
+	(((leaf)&0xc0000000u) | ((leaf)&0x3fffu) << 16 | (subleaf) << 8 | (unsigned)(reg) << 5 | \
 	 (bit))
-#define CPUID_FEATURE_LEAF(f)	 (((f)&0xc0000000u) | ((f) >> 16 & 0xffu))
+#define CPUID_FEATURE_LEAF(f)	 (((f)&0xc0000000u) | ((f) >> 16 & 0x3fffu))
 #define CPUID_FEATURE_SUBLEAF(f) ((f) >> 8 & 0xffu)
 #define CPUID_FEATURE_REG(f)	 ((f) >> 5 & 3u)
 #define CPUID_FEATURE_BIT(f)	 ((f)&31u)
@@ -54,6 +58,7 @@ enum cpuid_reg {
 #define X86_FEATURE_SSSE3	 CPUID_FEATURE(1u, 0u, CPUID_ECX, 9u)
 #define X86_FEATURE_FMA		 CPUID_FEATURE(1u, 0u, CPUID_ECX, 12u)
 #define X86_FEATURE_CX16	 CPUID_FEATURE(1u, 0u, CPUID_ECX, 13u)
+#define X86_FEATURE_PDCM	 CPUID_FEATURE(1u, 0u, CPUID_ECX, 15u)
 #define X86_FEATURE_PCID	 CPUID_FEATURE(1u, 0u, CPUID_ECX, 17u)
 #define X86_FEATURE_SSE4_1	 CPUID_FEATURE(1u, 0u, CPUID_ECX, 19u)
 #define X86_FEATURE_SSE4_2	 CPUID_FEATURE(1u, 0u, CPUID_ECX, 20u)
@@ -142,6 +147,7 @@ enum cpuid_reg {
 #define X86_FEATURE_AVX512_VP2INTERSECT CPUID_FEATURE(7u, 0u, CPUID_EDX, 8u)
 #define X86_FEATURE_MD_CLEAR		CPUID_FEATURE(7u, 0u, CPUID_EDX, 10u)
 #define X86_FEATURE_SERIALIZE		CPUID_FEATURE(7u, 0u, CPUID_EDX, 14u)
+#define X86_FEATURE_HYBRID		CPUID_FEATURE(7u, 0u, CPUID_EDX, 15u)
 #define X86_FEATURE_IBT			CPUID_FEATURE(7u, 0u, CPUID_EDX, 20u)
 #define X86_FEATURE_AVX512_FP16		CPUID_FEATURE(7u, 0u, CPUID_EDX, 23u)
 #define X86_FEATURE_IBRS_IBPB		CPUID_FEATURE(7u, 0u, CPUID_EDX, 26u)
@@ -151,11 +157,19 @@ enum cpuid_reg {
 /* Leaf 7.1 EAX */
 #define X86_FEATURE_AVX_VNNI	CPUID_FEATURE(7u, 1u, CPUID_EAX, 4u)
 #define X86_FEATURE_AVX512_BF16 CPUID_FEATURE(7u, 1u, CPUID_EAX, 5u)
+#define X86_FEATURE_PERFMON2	CPUID_FEATURE(7u, 1u, CPUID_EAX, 8u)
+/* Leaf 0xa EAX: bit 1 of the version, which guests see as 2 or as 0 */
+#define X86_FEATURE_PERFMON_V2 CPUID_FEATURE(CPUID_PERFMON, 0u, CPUID_EAX, 1u)
+/* Leaf 0x23.0 EBX */
+#define X86_FEATURE_PERFMON_UMASK2 CPUID_FEATURE(CPUID_PERFMON2, 0u, CPUID_EBX, 0u)
+#define X86_FEATURE_PERFMON_EQ	   CPUID_FEATURE(CPUID_PERFMON2, 0u, CPUID_EBX, 1u)
 /* Leaf 0xd.1 EAX */
 #define X86_FEATURE_XSAVEOPT CPUID_FEATURE(0xdu, 1u, CPUID_EAX, 0u)
 #define X86_FEATURE_XSAVEC   CPUID_FEATURE(0xdu, 1u, CPUID_EAX, 1u)
 #define X86_FEATURE_XGETBV1  CPUID_FEATURE(0xdu, 1u, CPUID_EAX, 2u)
 #define X86_FEATURE_XSAVES   CPUID_FEATURE(0xdu, 1u, CPUID_EAX, 3u)
+/* Leaf 0x40000101 EAX: Firn's own */
+#define FIRN_FEATURE_PMU_EVENT_INFO CPUID_FEATURE(CPUID_FIRN_INFO, 0u, CPUID_EAX, 0u)
 /* Leaf 0x80000001 ECX; from CMP_LEGACY on AMD only, but for LZCNT and PREFETCHW */
 #define X86_FEATURE_LAHF_LM	CPUID_FEATURE(CPUID_EXT1, 0u, CPUID_ECX, 0u)
 #define X86_FEATURE_CMP_LEGACY	CPUID_FEATURE(CPUID_EXT1, 0u, CPUID_ECX, 1u)

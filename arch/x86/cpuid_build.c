@@ -5,6 +5,7 @@
 #include "arch/x86/cpuid_policy.h"
 #include "arch/x86/guest_xstate.h"
 #include "arch/x86/kvm_para.h"
+#include "arch/x86/pmu.h"
 #include "arch/x86/regs.h"
 #include "core/log.h"
 
@@ -25,6 +26,20 @@
 #define ADDRESS_LINEAR_SHIFT   8	   /* leaf 0x80000008 EAX */
 #define AMD_APIC_ID_BITS_SHIFT 12	   /* leaf 0x80000008 ECX */
 #define AMD_EXT1_ALIASES       0x0183f3ffu /* leaf 0x80000001 EDX bits that repeat leaf 1 EDX */
+#define PERFMON_VERSION	       2u	   /* leaf 0xa EAX */
+#define PERFMON_VERSION_MASK   0xffu
+#define PERFMON_COUNT(eax)     ((eax) >> 8 & 0xff)
+#define PERFMON_COUNT_SHIFT    8
+#define PERFMON_WIDTH	       0x00ff0000u
+#define PERFMON_EVENTS(eax)    ((eax) >> 24)
+#define PERFMON_EVENTS_SHIFT   24
+#define PERFMON_MAX_EVENTS     8     /* those that version 2's counters count */
+#define PERFMON_FIXED	       0x1fu /* leaf 0xa EDX */
+#define PERFMON_FIXED_WIDTH    0x1fe0u
+#define PERFMON_NO_ANYTHREAD   BIT(15)
+#define PERFMON_EXT_UMASK2_EQ  3u /* leaf 0x23.0 EBX */
+#define PERFMON_EXT_COUNTERS   1  /* sub-leaves of leaf 0x23 */
+#define PERFMON_EXT_EVENTS     3
 #define XCR0_LEGACY	       (XCR0_X87 | XCR0_SSE)
 #define POLICY_XCR0	       (XCR0_LEGACY | XCR0_AVX | XCR0_AVX512)
 #define XSTATE_FIRST_EXTENDED  2
@@ -255,6 +270,64 @@ static void fill_hypervisor(struct builder *b)
 	entry(b, CPUID_KVM, 0)->edx = b->vm->hints;
 }
 
+/* Which counters and events there are, in the newer form (leaf 0x23). */
+static void add_counters_ext(struct builder *b, unsigned gp, unsigned fixed)
+{
+	const struct cpuid_leaf *old = entry(b, CPUID_PERFMON, 0);
+	u32 available = ~old->ebx & (u32)(BIT(PERFMON_EVENTS(old->eax)) - 1), out[4];
+	struct cpuid_leaf *e;
+
+	host_leaf(b, CPUID_PERFMON2, 0, out);
+	e = add_leaf(b, CPUID_PERFMON2, 0, true);
+	e->eax = BIT(0) | BIT(PERFMON_EXT_COUNTERS) | BIT(PERFMON_EXT_EVENTS);
+	e->ebx = out[CPUID_EBX] & PERFMON_EXT_UMASK2_EQ;
+	e = add_leaf(b, CPUID_PERFMON2, PERFMON_EXT_COUNTERS, true);
+	e->eax = (u32)BIT(gp) - 1;
+	e->ebx = (u32)BIT(fixed) - 1;
+	e = add_leaf(b, CPUID_PERFMON2, PERFMON_EXT_EVENTS, true);
+	e->eax = available;
+	set_feature(b, X86_FEATURE_PERFMON2, true);
+	entry(b, CPUID_BASIC, 0)->eax = CPUID_PERFMON2;
+}
+
+/* Performance counters, in version 2 whatever newer one the host has. */
+static void add_counters(struct builder *b)
+{
+	struct cpuid_leaf *e;
+	unsigned gp, fixed, events;
+	u32 out[4];
+
+	host_leaf(b, CPUID_PERFMON, 0, out);
+	if (b->vendor != CPUID_INTEL || !b->vm->pmu || !b->vm->counters ||
+	    (out[CPUID_EAX] & PERFMON_VERSION_MASK) < PERFMON_VERSION)
+		return;
+	gp = MIN(PERFMON_COUNT(out[CPUID_EAX]), PMU_MAX_GP);
+	fixed = MIN(out[CPUID_EDX] & PERFMON_FIXED, PMU_MAX_FIXED);
+	events = MIN(PERFMON_EVENTS(out[CPUID_EAX]), PERFMON_MAX_EVENTS);
+	e = add_leaf(b, CPUID_PERFMON, 0, false);
+	e->eax = PERFMON_VERSION | gp << PERFMON_COUNT_SHIFT | (out[CPUID_EAX] & PERFMON_WIDTH) |
+		 events << PERFMON_EVENTS_SHIFT;
+	e->ebx = out[CPUID_EBX] & ((u32)BIT(events) - 1);
+	e->edx = fixed | (out[CPUID_EDX] & PERFMON_FIXED_WIDTH) | PERFMON_NO_ANYTHREAD;
+	set_feature(b, X86_FEATURE_PDCM, true);
+	if (host_has(b, X86_FEATURE_PERFMON2) && b->max_basic >= CPUID_PERFMON2)
+		add_counters_ext(b, gp, fixed);
+}
+
+/* Leaves of Firn's own, in VMs that are given something by them. */
+static void add_firn(struct builder *b)
+{
+	struct cpuid_leaf *e;
+
+	if (!b->vm->pmu)
+		return;
+	e = add_leaf(b, CPUID_FIRN, 0, false);
+	e->eax = CPUID_FIRN_INFO;
+	e->ebx = e->ecx = e->edx = FIRN_SIGNATURE;
+	add_leaf(b, CPUID_FIRN_INFO, 0, false);
+	set_feature(b, FIRN_FEATURE_PMU_EVENT_INFO, true);
+}
+
 static void fill_address(struct builder *b)
 {
 	struct cpuid_leaf *e = entry(b, CPUID_ADDRESS, 0);
@@ -301,4 +374,6 @@ void cpuid_image_build(struct cpuid_image *image, cpuid_source host, const struc
 	fill_address(&b);
 	entry(&b, CPUID_BASIC, 0)->eax = b.vendor == CPUID_AMD ? BASIC_MAX_AMD : BASIC_MAX_INTEL;
 	entry(&b, CPUID_EXTENDED, 0)->eax = CPUID_ADDRESS;
+	add_counters(&b);
+	add_firn(&b);
 }

@@ -26,8 +26,20 @@ void cpuid_image_index(struct cpuid_image *image)
 	for (unsigned i = image->count; i-- > 0;) {
 		u32 leaf = image->leaf[i].leaf;
 
-		image->index[leaf >> RANGE_SHIFT][leaf & RANGE_MASK] = (u8)(i + 1);
+		if ((leaf & RANGE_MASK) < CPUID_RANGE_SIZE)
+			image->index[leaf >> RANGE_SHIFT][leaf & RANGE_MASK] = (u8)(i + 1);
 	}
+}
+
+/* Leaves that the index has no room for. */
+static __noinline __cold const struct cpuid_leaf *search(const struct cpuid_image *image, u32 leaf,
+							 u32 subleaf)
+{
+	for (unsigned i = 0; i < image->count; i++)
+		if (image->leaf[i].leaf == leaf &&
+		    (!image->leaf[i].indexed || image->leaf[i].subleaf == subleaf))
+			return &image->leaf[i];
+	return NULL;
 }
 
 const struct cpuid_leaf *cpuid_image_find(const struct cpuid_image *image, u32 leaf, u32 subleaf)
@@ -37,7 +49,7 @@ const struct cpuid_leaf *cpuid_image_find(const struct cpuid_image *image, u32 l
 	unsigned first;
 
 	if (range >= CPUID_RANGES || number >= CPUID_RANGE_SIZE)
-		return NULL;
+		return search(image, leaf, subleaf);
 	first = image->index[range][number];
 	if (!first)
 		return NULL;

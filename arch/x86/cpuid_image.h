@@ -25,7 +25,7 @@ struct cpuid_leaf {
 
 struct cpuid_image {
 	unsigned count;
-	/* Entry number + 1 of a leaf's first entry, 0 = none: found without a search. */
+	/* Entry number + 1 of a leaf's first entry, 0 = none: found without a search; few leaves aren't. */
 	u8 index[CPUID_RANGES][CPUID_RANGE_SIZE];
 	struct cpuid_leaf leaf[CPUID_IMAGE_MAX]; /* sorted by leaf, subleaf */
 };
@@ -37,12 +37,14 @@ typedef void (*cpuid_source)(u32 leaf, u32 subleaf, u32 out[4]);
 struct cpuid_vm {
 	unsigned nr_vcpus;
 	u64 tsc_khz;
-	u32 paravirt; /* enum paravirt: what may be offered */
-	u32 hints;    /* KVM_HINT_* */
+	u32 paravirt;  /* enum paravirt: what may be offered */
+	u32 hints;     /* KVM_HINT_* */
+	bool pmu;      /* performance counters are wanted */
+	bool counters; /* and the host can give them */
 };
 /* Builds the image from policy tables masked with what the host has. */
 void cpuid_image_build(struct cpuid_image *image, cpuid_source host, const struct cpuid_vm *vm);
-/* Fills index from leaf[], whose leaves are all in a range; for those who add entries. */
+/* Fills index from leaf[]; for those who add entries. */
 void cpuid_image_index(struct cpuid_image *image);
 /* First difference of two images as text ("leaf 0x7.0 EBX: 0x1 != 0x0"); false = equal. */
 bool cpuid_image_diff(const struct cpuid_image *a, const struct cpuid_image *b, char *text,

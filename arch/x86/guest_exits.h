@@ -64,6 +64,18 @@ static inline bool guest_wrmsr(struct vcpu *vcpu)
 	return guest_msr_write(vcpu, msr, value);
 }
 
+/* The CPU has checked CPL and CR4.PCE before the exit (SDM 3C 25.1.1). */
+static inline bool guest_rdpmc(struct vcpu *vcpu)
+{
+	u64 value, *gpr = vcpu->arch.gpr;
+
+	if (!pmu_rdpmc(vcpu, (u32)gpr[REG_RCX], &value))
+		return false;
+	gpr[REG_RAX] = (u32)value;
+	gpr[REG_RDX] = value >> 32;
+	return true;
+}
+
 static inline bool guest_xsetbv(struct vcpu *vcpu)
 {
 	if (!guest_xcr0_set(vcpu, (u32)vcpu->arch.gpr[REG_RCX], guest_rdx_rax(vcpu)))

@@ -8,6 +8,7 @@
 #include "arch/x86/guest_msr_rules.h"
 #include "arch/x86/kvm_para.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pmu.h"
 #include "arch/x86/pv_eoi.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
@@ -26,6 +27,7 @@
 /* Known not to exist: guests that try are not worth a log line. */
 #define ABSENT	 .read = msr_none, .write = msr_refuse, .flags = MSR_ABSENT
 #define CONSTANT .read = msr_read_reset, .flags = MSR_READONLY
+#define COUNTERS .read = msr_read_pmu, .write = msr_write_pmu, .restore = msr_restore_pmu
 /* Chipset and core settings of AMD CPUs: guests find them as firmware should leave them. */
 #define AMD_CONSTANT .read = msr_read_reset, .write = msr_ignore, .flags = MSR_READONLY | MSR_AMD
 #define SPEC_CTRL_FEATURES                                                                \
@@ -59,7 +61,7 @@ static const struct msr_row rows[] = {
 	/* Linux writes 0, executes CPUID and reads the revision back. */
 	{ MSR_IA32_BIOS_SIGN_ID, MSR_IA32_BIOS_SIGN_ID, "IA32_BIOS_SIGN_ID", CONSTANT,
 	  .reset = MSR_MICROCODE_REVISION, .write = msr_ignore },
-	{ MSR_IA32_PMC0, MSR_IA32_PMC7, "IA32_PMC", ABSENT },
+	{ MSR_IA32_PMC0, MSR_IA32_PMC7, "IA32_PMC", COUNTERS, .flags = MSR_PMU },
 	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, "PLATFORM_INFO", ABSENT },
 	{ MSR_IA32_MTRRCAP, MSR_IA32_MTRRCAP, "IA32_MTRRCAP", NEEDS(X86_FEATURE_MTRR), CONSTANT,
 	  .reset = MTRRCAP_FIX | MTRRCAP_WC | MSR_MTRR_PAIRS, .write = msr_refuse },
@@ -81,7 +83,8 @@ static const struct msr_row rows[] = {
 	  .write = msr_refuse },
 	{ MSR_IA32_MCG_STATUS, MSR_IA32_MCG_STATUS, "IA32_MCG_STATUS", NEEDS(X86_FEATURE_MCA),
 	  CONSTANT, .write = msr_write_zero },
-	{ MSR_IA32_PERFEVTSEL0, MSR_IA32_PERFEVTSEL3, "IA32_PERFEVTSEL", ABSENT },
+	{ MSR_IA32_PERFEVTSEL0, MSR_IA32_PERFEVTSEL7, "IA32_PERFEVTSEL", COUNTERS,
+	  .flags = MSR_PMU },
 	{ MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, "IA32_MISC_ENABLE", FIELD(misc_enable),
 	  .reset = MISC_ENABLE_FAST_STRING | MSR_MISC_ENABLE_FIXED, .write = msr_write_misc_enable,
 	  .flags = MSR_RESET },
@@ -104,11 +107,23 @@ static const struct msr_row rows[] = {
 	{ MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, "IA32_MTRR_DEF_TYPE",
 	  NEEDS(X86_FEATURE_MTRR), FIELD(mtrr_def_type), .write = msr_write_mtrr_def_type,
 	  .flags = MSR_RESET },
-	{ MSR_IA32_FIXED_CTR0, MSR_IA32_FIXED_CTR3, "IA32_FIXED_CTR", ABSENT },
+	{ MSR_IA32_FIXED_CTR0, MSR_IA32_FIXED_CTR2, "IA32_FIXED_CTR", COUNTERS, .flags = MSR_PMU },
+	{ MSR_IA32_FIXED_CTR3, MSR_IA32_FIXED_CTR3, "IA32_FIXED_CTR3", ABSENT },
 	{ MSR_IA32_PERF_CAPABILITIES, MSR_IA32_PERF_CAPABILITIES, "IA32_PERF_CAPABILITIES",
-	  ABSENT },
-	{ MSR_IA32_FIXED_CTR_CTRL, MSR_IA32_PERF_GLOBAL_INUSE, "IA32_PERF_GLOBAL", ABSENT },
+	  COUNTERS, .flags = MSR_PMU | MSR_READONLY },
+	{ MSR_IA32_FIXED_CTR_CTRL, MSR_IA32_FIXED_CTR_CTRL, "IA32_FIXED_CTR_CTRL", COUNTERS,
+	  .flags = MSR_PMU },
+	{ MSR_PERF_GLOBAL_STATUS, MSR_PERF_GLOBAL_STATUS, "IA32_PERF_GLOBAL_STATUS", COUNTERS,
+	  .flags = MSR_PMU },
+	{ MSR_PERF_GLOBAL_CTRL, MSR_PERF_GLOBAL_CTRL, "IA32_PERF_GLOBAL_CTRL", COUNTERS,
+	  .flags = MSR_PMU },
+	{ MSR_PERF_GLOBAL_OVF_CTRL, MSR_PERF_GLOBAL_OVF_CTRL, "IA32_PERF_GLOBAL_OVF_CTRL", COUNTERS,
+	  .flags = MSR_PMU | MSR_UNLISTED },
+	{ MSR_PERF_GLOBAL_SET, MSR_IA32_PERF_GLOBAL_INUSE, "IA32_PERF_GLOBAL", ABSENT },
 	{ MSR_IA32_VMX_BASIC, MSR_IA32_VMX_LAST, "IA32_VMX", ABSENT },
+	/* The counters again, written with all their bits. */
+	{ MSR_IA32_A_PMC0, MSR_IA32_A_PMC7, "IA32_A_PMC", COUNTERS,
+	  .flags = MSR_PMU | MSR_UNLISTED },
 	{ MSR_RAPL_POWER_UNIT, MSR_RAPL_LAST, "RAPL", ABSENT },
 	{ MSR_IA32_U_CET, MSR_IA32_INT_SSP_TAB, "CET", ABSENT },
 	{ MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, "IA32_TSC_DEADLINE",
@@ -184,12 +199,27 @@ static const struct msr_row *find(u32 msr)
 	return low < ARRAY_SIZE(rows) && msr >= rows[low].first ? &rows[low] : NULL;
 }
 
-static bool exists(const struct vcpu *vcpu, const struct msr_row *row)
+static bool is_counter(const struct vcpu *vcpu, u32 msr)
 {
-	if (row->flags & MSR_ABSENT)
-		return false;
-	if ((row->flags & MSR_AMD) && !cpuid_image_is_amd(&vcpu->vm->arch.cpuid))
-		return false;
+	const struct pmu_layout layout = pmu_layout(&vcpu->vm->arch.cpuid);
+	enum pmu_reg reg;
+	unsigned index;
+
+	return pmu_find_msr(&layout, msr, &reg, &index);
+}
+
+/* Those whose existence depends on something else than features. */
+static bool special_exists(const struct vcpu *vcpu, const struct msr_row *row, u32 msr)
+{
+	if (row->flags & MSR_PMU)
+		return is_counter(vcpu, msr);
+	return (row->flags & MSR_AMD) && cpuid_image_is_amd(&vcpu->vm->arch.cpuid);
+}
+
+static bool exists(const struct vcpu *vcpu, const struct msr_row *row, u32 msr)
+{
+	if (row->flags & (MSR_ABSENT | MSR_AMD | MSR_PMU))
+		return special_exists(vcpu, row, msr);
 	if (!row->features)
 		return true;
 	for (const u32 *feature = row->features; *feature; feature++)
@@ -208,7 +238,7 @@ bool guest_msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
 				(unsigned long long)virt_get(vcpu, VREG_RIP));
 		return false;
 	}
-	return exists(vcpu, row) && row->read(vcpu, row, msr, value);
+	return exists(vcpu, row, msr) && row->read(vcpu, row, msr, value);
 }
 
 bool guest_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
@@ -222,7 +252,7 @@ bool guest_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 				(unsigned)msr, (unsigned long long)virt_get(vcpu, VREG_RIP));
 		return false;
 	}
-	return exists(vcpu, row) && row->write(vcpu, row, msr, value);
+	return exists(vcpu, row, msr) && row->write(vcpu, row, msr, value);
 }
 
 size_t guest_msr_passthrough(u32 *msrs, size_t max)
@@ -254,7 +284,7 @@ void guest_msr_reset(struct vcpu *vcpu, bool init)
 	u32 wanted = init ? MSR_RESET_BY_INIT : MSR_RESET;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if ((rows[i].flags & wanted) && exists(vcpu, &rows[i]))
+		if ((rows[i].flags & wanted) && exists(vcpu, &rows[i], rows[i].first))
 			reset_row(vcpu, &rows[i]);
 }
 
@@ -263,11 +293,15 @@ size_t guest_msr_list(const struct vcpu *vcpu, u32 *msrs, size_t max)
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if ((rows[i].flags & MSR_UNLISTED) || !exists(vcpu, &rows[i]))
+		if (rows[i].flags & MSR_UNLISTED)
 			continue;
-		for (u32 msr = rows[i].first; msr <= rows[i].last; msr++, n++)
+		for (u32 msr = rows[i].first; msr <= rows[i].last; msr++) {
+			if (!exists(vcpu, &rows[i], msr))
+				continue;
 			if (n < max)
 				msrs[n] = msr;
+			n++;
+		}
 	}
 	return n;
 }
@@ -306,7 +340,7 @@ static const struct msr_row *find_listed(const struct vcpu *vcpu, u32 msr)
 {
 	const struct msr_row *row = find(msr);
 
-	return row && !(row->flags & MSR_UNLISTED) && exists(vcpu, row) ? row : NULL;
+	return row && !(row->flags & MSR_UNLISTED) && exists(vcpu, row, msr) ? row : NULL;
 }
 
 enum firn_err guest_msr_get(struct vcpu *vcpu, u32 msr, u64 *value)

@@ -17,7 +17,7 @@
 bool guest_msr_read(struct vcpu *vcpu, u32 msr, u64 *value);
 bool guest_msr_write(struct vcpu *vcpu, u32 msr, u64 value);
 
-#define MSR_LIST_MAX 64
+#define MSR_LIST_MAX 96
 /*
  * The MSRs that guests may read and write without an exit, in ascending order, up to max of them;
  * returns how many there are. Hardware or the world switch of the vendor code keeps their values,

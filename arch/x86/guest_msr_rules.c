@@ -6,6 +6,7 @@
 
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/kvm_para.h"
+#include "arch/x86/pmu.h"
 #include "arch/x86/pv_eoi.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
@@ -114,6 +115,12 @@ MSR_READER(msr_read_segment_base)
 	virt_get_seg(vcpu, base_segment(msr), &seg);
 	*value = seg.base;
 	return true;
+}
+
+MSR_READER(msr_read_pmu)
+{
+	UNUSED_ARGS;
+	return pmu_msr_read(vcpu, msr, value);
 }
 
 MSR_WRITER(msr_refuse)
@@ -265,15 +272,21 @@ MSR_WRITER(msr_write_pred_cmd)
 	return true;
 }
 
+static u64 misc_enable_fixed(const struct vcpu *vcpu)
+{
+	return MSR_MISC_ENABLE_FIXED |
+	       (offers(vcpu, X86_FEATURE_PERFMON_V2) ? MISC_ENABLE_PERFMON : 0);
+}
+
 MSR_WRITER(msr_write_misc_enable)
 {
-	u64 writable = MISC_ENABLE_FAST_STRING;
+	u64 writable = MISC_ENABLE_FAST_STRING, fixed = misc_enable_fixed(vcpu);
 
 	if (offers(vcpu, X86_FEATURE_MONITOR))
 		writable |= MISC_ENABLE_MONITOR;
-	if (value & ~(writable | MSR_MISC_ENABLE_FIXED))
+	if (value & ~(writable | fixed))
 		return false;
-	msr_store(vcpu, row, msr, value | MSR_MISC_ENABLE_FIXED);
+	msr_store(vcpu, row, msr, value | fixed);
 	return true;
 }
 
@@ -396,6 +409,18 @@ MSR_WRITER(msr_write_segment_base)
 	seg.base = value;
 	virt_set_seg(vcpu, base_segment(msr), &seg);
 	return true;
+}
+
+MSR_WRITER(msr_write_pmu)
+{
+	UNUSED_ARGS;
+	return pmu_msr_write(vcpu, msr, value);
+}
+
+MSR_WRITER(msr_restore_pmu)
+{
+	UNUSED_ARGS;
+	return pmu_msr_restore(vcpu, msr, value);
 }
 
 void guest_msr_firmware_setup(struct vcpu *vcpu)

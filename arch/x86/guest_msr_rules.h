@@ -15,6 +15,7 @@
 #define MSR_RESET_BY_INIT  BIT(6) /* so does INIT */
 #define MSR_RESET_BY_WRITE BIT(7) /* by its write function */
 #define MSR_AMD		   BIT(8) /* exists in VMs with an AMD CPU */
+#define MSR_PMU		   BIT(9) /* performance counters: pmu.h knows which there are */
 
 #define MSR_MTRR_PAIRS	       8 /* variable ranges */
 #define MSR_MISC_ENABLE_FIXED  (MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL)
@@ -49,6 +50,7 @@ MSR_READER(msr_read_x2apic);
 MSR_READER(msr_read_pvclock);
 MSR_READER(msr_read_arch_capabilities);
 MSR_READER(msr_read_segment_base);
+MSR_READER(msr_read_pmu);
 
 MSR_WRITER(msr_refuse); /* #GP */
 MSR_WRITER(msr_ignore);
@@ -78,5 +80,7 @@ MSR_WRITER(msr_write_xss);
 MSR_WRITER(msr_write_efer);
 MSR_WRITER(msr_restore_efer);
 MSR_WRITER(msr_write_segment_base);
+MSR_WRITER(msr_write_pmu);
+MSR_WRITER(msr_restore_pmu);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "arch/x86/kvm_para.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pmu.h"
 #include "arch/x86/pv_ipi.h"
 #include "arch/x86/virt.h"
 #include "core/sched.h"
@@ -74,13 +75,20 @@ static s64 sched_yield(struct vcpu *vcpu, const u64 arg[4], bool wide)
 	return 0;
 }
 
+static s64 event_info(struct vcpu *vcpu, const u64 arg[4], bool wide)
+{
+	UNUSED_ARGS;
+	return pmu_event_info(vcpu, arg[0], arg[1], arg[2]);
+}
+
 /* X(number, feature, name, function); direct calls: the exit path has no indirect branch. */
-#define HYPERCALLS(X)                                                     \
-	X(KVM_HC_VAPIC_POLL_IRQ, 0, "VAPIC_POLL_IRQ", vapic_poll_irq)     \
-	X(KVM_HC_KICK_CPU, KVM_FEATURE_PV_UNHALT, "KICK_CPU", kick_cpu)   \
-	X(KVM_HC_CLOCK_PAIRING, 0, "CLOCK_PAIRING", clock_pairing)        \
-	X(KVM_HC_SEND_IPI, KVM_FEATURE_PV_SEND_IPI, "SEND_IPI", send_ipi) \
-	X(KVM_HC_SCHED_YIELD, KVM_FEATURE_PV_SCHED_YIELD, "SCHED_YIELD", sched_yield)
+#define HYPERCALLS(X)                                                                 \
+	X(KVM_HC_VAPIC_POLL_IRQ, 0, "VAPIC_POLL_IRQ", vapic_poll_irq)                 \
+	X(KVM_HC_KICK_CPU, KVM_FEATURE_PV_UNHALT, "KICK_CPU", kick_cpu)               \
+	X(KVM_HC_CLOCK_PAIRING, 0, "CLOCK_PAIRING", clock_pairing)                    \
+	X(KVM_HC_SEND_IPI, KVM_FEATURE_PV_SEND_IPI, "SEND_IPI", send_ipi)             \
+	X(KVM_HC_SCHED_YIELD, KVM_FEATURE_PV_SCHED_YIELD, "SCHED_YIELD", sched_yield) \
+	X(FIRN_HC_PMU_EVENT_INFO, FIRN_FEATURE_PMU_EVENT_INFO, "PMU_EVENT_INFO", event_info)
 
 #define HYPERCALL_ROW(number, feature, name, fn) { number, feature, name },
 const struct hypercall hypercalls[] = { HYPERCALLS(HYPERCALL_ROW) };

@@ -7,7 +7,7 @@
 
 struct hypercall {
 	u32 number;
-	u32 feature; /* KVM_FEATURE_* that offers it, 0 = always there */
+	u32 feature; /* KVM_FEATURE_* or FIRN_FEATURE_* that offers it, 0 = always there */
 	const char *name;
 };
 

@@ -15,6 +15,7 @@ enum irq_vector {
 	IRQ_VECTOR_KICK = 0xf0,
 	IRQ_VECTOR_TIMER = 0xf1,
 	IRQ_VECTOR_PARK = 0xf2,
+	IRQ_VECTOR_COUNTERS = 0xf3,
 	IRQ_VECTOR_SPURIOUS = 0xff, /* low 4 bits set: required by old LAPICs (SDM 3A 10.9) */
 };
 

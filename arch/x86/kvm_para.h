@@ -11,6 +11,9 @@
 #define KVM_SIGNATURE_ECX 0x564b4d56u
 #define KVM_SIGNATURE_EDX 0x0000004du
 
+/* "FirnFirnFirn" in EBX, ECX, EDX of leaf 0x40000100 */
+#define FIRN_SIGNATURE 0x6e726946u
+
 #define KVM_FEATURE(bit) CPUID_FEATURE(CPUID_KVM, 0u, CPUID_EAX, bit)
 
 #define KVM_FEATURE_NAME(bit, name, text) KVM_FEATURE_##name = KVM_FEATURE(bit##u),
@@ -34,9 +37,12 @@ enum kvm_feature {
 #define KVM_HC_CLOCK_PAIRING  9
 #define KVM_HC_SEND_IPI	      10
 #define KVM_HC_SCHED_YIELD    11
+/* Firn's own start far from KVM's. */
+#define FIRN_HC_PMU_EVENT_INFO 0x46000000
 
 /* Hypercalls return the negative of these. */
 #define KVM_EPERM      1
+#define KVM_EFAULT     14
 #define KVM_EINVAL     22
 #define KVM_EOPNOTSUPP 95
 #define KVM_ENOSYS     1000

@@ -57,9 +57,21 @@
 #define MSR_IA32_MCG_CAP	   0x179
 #define MSR_IA32_MCG_STATUS	   0x17a
 #define MSR_IA32_PERFEVTSEL0	   0x186
-#define MSR_IA32_PERFEVTSEL3	   0x189
+#define MSR_IA32_PERFEVTSEL7	   0x18d
+#define EVTSEL_EVENT		   0xffull
+#define EVTSEL_UMASK		   0xff00ull
+#define EVTSEL_USR		   BIT(16)
+#define EVTSEL_OS		   BIT(17)
+#define EVTSEL_EDGE		   BIT(18)
+#define EVTSEL_INT		   BIT(20)
+#define EVTSEL_ENABLE		   BIT(22)
+#define EVTSEL_INVERT		   BIT(23)
+#define EVTSEL_CMASK		   0xff000000ull
+#define EVTSEL_EQ		   BIT(36)
+#define EVTSEL_UMASK2		   0xff0000000000ull
 #define MSR_IA32_MISC_ENABLE	   0x1a0
 #define MISC_ENABLE_FAST_STRING	   BIT(0)
+#define MISC_ENABLE_PERFMON	   BIT(7) /* read-only: counters are there */
 #define MISC_ENABLE_BTS_UNAVAIL	   BIT(11)
 #define MISC_ENABLE_PEBS_UNAVAIL   BIT(12)
 #define MISC_ENABLE_MONITOR	   BIT(18)
@@ -87,12 +99,24 @@
 #define MEMTYPE_WB		   6
 #define MEMTYPE_UC_MINUS	   7
 #define MSR_IA32_FIXED_CTR0	   0x309
+#define MSR_IA32_FIXED_CTR2	   0x30b
 #define MSR_IA32_FIXED_CTR3	   0x30c
 #define MSR_IA32_PERF_CAPABILITIES 0x345
+#define PERF_CAP_FULL_WIDTH_WRITE  BIT(13)
 #define MSR_IA32_FIXED_CTR_CTRL	   0x38d
+#define FIXED_CTRL_INT		   BIT(3) /* of the first counter */
+#define FIXED_CTRL_STRIDE	   4	  /* bits of each counter */
+#define MSR_PERF_GLOBAL_STATUS	   0x38e
+#define GLOBAL_STATUS_DS	   BIT(62) /* overflow of the debug store */
+#define GLOBAL_STATUS_CONDITION	   BIT(63)
+#define MSR_PERF_GLOBAL_CTRL	   0x38f
+#define MSR_PERF_GLOBAL_OVF_CTRL   0x390
+#define MSR_PERF_GLOBAL_SET	   0x391
 #define MSR_IA32_PERF_GLOBAL_INUSE 0x392
 #define MSR_IA32_VMX_BASIC	   0x480
 #define MSR_IA32_VMX_LAST	   0x493
+#define MSR_IA32_A_PMC0		   0x4c1
+#define MSR_IA32_A_PMC7		   0x4c8
 #define MSR_RAPL_POWER_UNIT	   0x606
 #define MSR_RAPL_LAST		   0x64f
 #define MSR_IA32_TSC_DEADLINE	   0x6e0

@@ -46,6 +46,7 @@ enum firn_err vcpu_state_init(void)
 	has_rdtscp = cpuid(CPUID_EXT1, 0).edx & CPUID_EXT_EDX_RDTSCP;
 	has_spec_ctrl = (cpuid(CPUID_FEATURES, 0).edx & CPUID_7_EDX_SPEC_CTRL) ||
 			(cpuid(CPUID_EXT_SIZES, 0).ebx & CPUID_EXT8_EBX_SPEC_CTRL);
+	pmu_init();
 	return FIRN_OK;
 }
 
@@ -108,6 +109,7 @@ static void save(struct vcpu *vcpu)
 	a->dr[3] = READ_DR(3);
 	if (has_rdtscp)
 		a->tsc_aux = rdmsr(MSR_TSC_AUX);
+	pmu_save(vcpu);
 	virt_save_resident(vcpu);
 	fpu_save(vcpu);
 }
@@ -133,8 +135,14 @@ static void load(struct vcpu *vcpu)
 	if (has_rdtscp)
 		wrmsr(MSR_TSC_AUX, a->tsc_aux);
 	virt_spec_ctrl_changed(vcpu);
+	pmu_load(vcpu);
 	virt_load_resident(vcpu);
 	fpu_load(vcpu);
+}
+
+struct vcpu *vcpu_resident(void)
+{
+	return resident[cpu_index()];
 }
 
 void virt_vcpu_load(struct vcpu *vcpu)

@@ -11,6 +11,8 @@ enum firn_err vcpu_state_init(void);
 /* The XSAVE area. ERR_NOMEM. */
 enum firn_err vcpu_state_create(struct vcpu *vcpu);
 void vcpu_state_destroy(struct vcpu *vcpu);
+/* The vCPU whose state is in the calling CPU, or NULL. */
+struct vcpu *vcpu_resident(void);
 /* This CPU leaves virtualization: what it still held is given up. */
 void vcpu_state_cpu_off(void);
 

@@ -312,6 +312,18 @@ const char *virt_exit_name(unsigned reason)
 	return is_svm ? svm_exit_name(reason) : vmx_exit_name(reason);
 }
 
+/* SVM has no such control: guests there have no counters. */
+bool virt_switches_counters(void)
+{
+	return !is_svm && vmx_switches_counters();
+}
+
+void virt_counters_changed(struct vcpu *vcpu)
+{
+	if (!is_svm)
+		vmx_counters_changed(vcpu);
+}
+
 void virt_predictor_barrier(void)
 {
 	wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);

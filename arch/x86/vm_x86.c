@@ -5,6 +5,7 @@
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/interrupts.h"
 #include "arch/x86/kvm_para.h"
+#include "arch/x86/pmu.h"
 #include "arch/x86/pv_eoi.h"
 #include "arch/x86/pvclock.h"
 #include "arch/x86/virt.h"
@@ -38,6 +39,8 @@ enum firn_err arch_vm_create(struct vm *vm)
 		.tsc_khz = clock_tsc_khz(),
 		.paravirt = offered_paravirt(vm->config),
 		.hints = vm->dedicated ? KVM_HINT_REALTIME : 0,
+		.pmu = vm->config->pmu,
+		.counters = vm->config->pmu && pmu_host_usable(),
 	};
 	u64 capabilities = 0;
 
@@ -46,6 +49,9 @@ enum firn_err arch_vm_create(struct vm *vm)
 		rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities);
 	vm->arch.arch_capabilities = guest_msr_arch_capabilities(capabilities);
 	cpuid_image_build(&vm->arch.cpuid, read_cpuid, &wanted);
+	if (wanted.pmu && !cpuid_image_offers(&vm->arch.cpuid, X86_FEATURE_PERFMON_V2))
+		log_warn("vm %s: pmu = yes, but this machine has no counters for guests",
+			 vm->config->name);
 	return virt_vm_create(vm);
 }
 
@@ -126,6 +132,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)
 	lapic_reset(&vcpu->arch.lapic, false);
 	virt_vcpu_reset(vcpu);
 	guest_msr_reset(vcpu, false);
+	pmu_reset(vcpu);
 	guest_msr_firmware_setup(vcpu);
 	if (boot)
 		set_boot_state(vcpu, boot);
@@ -135,6 +142,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)
 void arch_vcpu_init(struct vcpu *vcpu)
 {
 	virt_vcpu_load(vcpu);
+	pmu_save(vcpu);
 	lapic_reset(&vcpu->arch.lapic, true);
 	virt_vcpu_reset(vcpu);
 	guest_msr_reset(vcpu, true);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/x86/vcpu_state.h"
 #include "core/console.h"
 #include "core/sched.h"
 #include "fake.h"
@@ -139,6 +140,34 @@ void virt_spec_ctrl_changed(struct vcpu *vcpu)
 void virt_predictor_barrier(void)
 {
 	fake_predictor_barriers++;
+}
+
+struct vcpu *fake_resident;
+
+struct vcpu *vcpu_resident(void)
+{
+	return fake_resident;
+}
+
+__weak void virt_counters_changed(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+__weak u64 pmu_hw_read(u32 msr)
+{
+	(void)msr;
+	return 0;
+}
+
+__weak void pmu_hw_write(u32 msr, u64 value)
+{
+	(void)msr;
+	(void)value;
+}
+
+__weak void pmu_hw_unmask_interrupt(void)
+{
 }
 
 void virt_update_apic_mode(struct vcpu *vcpu)

@@ -51,6 +51,8 @@ struct fake_vm {
 extern u64 fake_spec_ctrl;		 /* value of the last virt_spec_ctrl_changed() */
 extern unsigned fake_predictor_barriers; /* virt_predictor_barrier() calls */
 
+extern struct vcpu *fake_resident; /* vcpu_resident(); NULL at first */
+
 /* A VM with nr_vcpus vCPUs, ids 0.., vCPU n on CPU n. Aborts when out of memory. */
 struct fake_vm *fake_vm_create(unsigned nr_vcpus);
 void fake_vm_destroy(struct fake_vm *fake);

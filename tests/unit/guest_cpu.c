@@ -84,6 +84,10 @@ static void leaf_values(u32 leaf, u32 subleaf, u32 out[4])
 	case 4:
 		cache(subleaf, out);
 		break;
+	case 0xa:
+		for (unsigned i = 0; i < 4; i++)
+			out[i] = host.perfmon[0] ? host.perfmon[i] : host.fill;
+		break;
 	case 0xd:
 		if (subleaf == 0)
 			out[0] = (u32)host.xcr0;
@@ -123,7 +127,9 @@ void guest_image(struct cpuid_image *image, unsigned nr_vcpus)
 {
 	const struct cpuid_vm vm = { .nr_vcpus = nr_vcpus,
 				     .tsc_khz = GUEST_TSC_KHZ,
-				     .paravirt = PARAVIRT_ALL };
+				     .paravirt = PARAVIRT_ALL,
+				     .pmu = host.pmu,
+				     .counters = host.counters };
 
 	cpuid_image_build(image, host_cpuid, &vm);
 }

@@ -18,7 +18,7 @@ GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c 
 	core/vcpu_signals.c arch/x86/cpuid_build.c arch/x86/cpuid_image.c arch/x86/cpuid_policy.c arch/x86/guest_msr.c \
 	arch/x86/guest_msr_rules.c arch/x86/guest_xstate.c arch/x86/ioapic.c arch/x86/lapic.c \
 	arch/x86/lapic_bus.c arch/x86/lapic_irr.c arch/x86/lapic_timer.c arch/x86/pv_eoi.c \
-	arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/exit_trace.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
+	arch/x86/pmu.c arch/x86/pmu_rules.c arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/exit_trace.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
 test_cpuid_image_SRC := $(GUEST_CPU_SRC)
 test_cpuid_image_CFLAGS := -Iarch/x86
 test_elf_load_SRC := boot/efi/elf_load.c
@@ -45,7 +45,7 @@ test_exception_SRC := arch/x86/exception.c
 test_exit_trace_SRC := core/exit_trace.c arch/fake/fake.c
 test_files_SRC :=
 test_guest_memory_SRC := core/guest_memory.c core/memslot.c arch/fake/fake.c
-test_guest_abi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c arch/x86/pv_ipi.c
+test_guest_abi_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c arch/x86/pmu_event_info.c arch/x86/pv_ipi.c
 test_guest_abi_CFLAGS := -Iarch/x86
 test_golden_cpu_SRC := $(test_guest_abi_SRC) tests/unit/golden.c
 test_golden_cpu_CFLAGS := -Iarch/x86
@@ -57,7 +57,7 @@ test_guest_walk_SRC := arch/x86/guest_walk.c
 test_guest_xstate_SRC := $(GUEST_CPU_SRC)
 test_guest_xstate_CFLAGS := -Iarch/x86
 test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
-test_hypercall_SRC := $(GUEST_CPU_SRC) arch/x86/hypercall.c arch/x86/pv_ipi.c
+test_hypercall_SRC := $(test_guest_abi_SRC)
 test_hypercall_CFLAGS := -Iarch/x86
 test_iobus_LIBS := -Wl,--wrap=malloc,--wrap=free
 test_iobus_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
@@ -84,6 +84,8 @@ test_pagetable_SRC := arch/x86/pagetable.c core/log.c core/pmem.c arch/fake/fake
 test_outer_hypervisor_SRC := arch/x86/outer_hypervisor.c
 test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
+test_pmu_SRC := $(test_guest_abi_SRC)
+test_pmu_CFLAGS := -Iarch/x86
 test_required_features_SRC := arch/x86/required_features.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c

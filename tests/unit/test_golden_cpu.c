@@ -13,6 +13,7 @@
 
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/hypercall.h"
+#include "arch/x86/pmu.h"
 #include "fake.h"
 #include "guest_cpu.h"
 #include "tests/unit/golden.h"
@@ -89,19 +90,32 @@ static void print_msrs(struct vcpu *vcpu)
 	}
 }
 
-static void check_host(const char *name)
+/* A hypercall that needs no feature, or one that the VM has. */
+static void print_hypercalls(const struct cpuid_image *image)
+{
+	golden_print("# Hypercalls: number, name\n");
+	for (size_t i = 0; i < nr_hypercalls; i++)
+		if (!hypercalls[i].feature || cpuid_image_offers(image, hypercalls[i].feature))
+			golden_print("%llu %s\n", (unsigned long long)hypercalls[i].number,
+				     hypercalls[i].name);
+}
+
+static void check_host(const char *name, bool pmu)
 {
 	struct fake_vm *fake;
 	char file[64];
 
 	read_host(name);
 	fake_reset();
-	host = (struct host_cpu){ .source = listed_cpuid };
+	host = (struct host_cpu){ .source = listed_cpuid, .pmu = pmu, .counters = pmu };
 	fake = guest_create(VCPUS);
+	pmu_reset(&fake->vcpu[0]->vcpu);
 	golden_begin();
 	print_cpuid(&fake->vm.arch.cpuid);
 	print_msrs(&fake->vcpu[0]->vcpu);
-	snprintf(file, sizeof(file), ABI "cpu-%s.txt", name);
+	if (pmu)
+		print_hypercalls(&fake->vm.arch.cpuid);
+	snprintf(file, sizeof(file), ABI "cpu-%s%s.txt", name, pmu ? "-pmu" : "");
 	golden_check(file);
 	guest_destroy(fake);
 }
@@ -109,27 +123,36 @@ static void check_host(const char *name)
 static void test_intel(void **state)
 {
 	(void)state;
-	check_host("bochs-tigerlake");
+	check_host("bochs-tigerlake", false);
 }
 
 static void test_amd(void **state)
 {
 	(void)state;
-	check_host("qemu-epyc");
+	check_host("qemu-epyc", false);
+}
+
+/* pmu = yes, if that processor's counters could be switched */
+static void test_counters(void **state)
+{
+	(void)state;
+	check_host("bochs-tigerlake", true);
 }
 
 static void test_paravirtualization(void **state)
 {
+	struct cpuid_image image;
+
 	(void)state;
 	golden_begin();
 	golden_print("# KVM features: bit of CPUID 0x40000001 EAX, name\n");
 	for (size_t i = 0; i < cpuid_nr_kvm_features; i++)
 		golden_print("%u %s\n", CPUID_FEATURE_BIT(cpuid_kvm_features[i].feature),
 			     cpuid_kvm_features[i].name);
-	golden_print("# Hypercalls: number, name\n");
-	for (size_t i = 0; i < nr_hypercalls; i++)
-		golden_print("%llu %s\n", (unsigned long long)hypercalls[i].number,
-			     hypercalls[i].name);
+	read_host("bochs-tigerlake");
+	host = (struct host_cpu){ .source = listed_cpuid };
+	guest_image(&image, VCPUS);
+	print_hypercalls(&image);
 	golden_check(ABI "paravirt.txt");
 }
 
@@ -138,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_intel),
 		cmocka_unit_test(test_amd),
+		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_paravirtualization),
 	};
 

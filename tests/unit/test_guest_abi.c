@@ -12,6 +12,7 @@
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pmu.h"
 #include "guest_cpu.h"
 
 #define DOCUMENT "docs/guest-abi.md"
@@ -27,6 +28,8 @@ static const struct {
 } unlisted[] = {
 	{ 0x11, 0x12, "KVM_CLOCK_OLD" },
 	{ 0x49, 0x49, "IA32_PRED_CMD" },
+	{ 0x390, 0x390, "IA32_PERF_GLOBAL_OVF_CTRL" },
+	{ 0x4c1, 0x4c8, "IA32_A_PMC" },
 	{ 0x800, 0x8ff, "X2APIC" },
 	{ 0xc0000100, 0xc0000101, "SEGMENT_BASE" },
 };
@@ -156,6 +159,15 @@ static const char *check_document(const char *text)
 	return c.rows[MSRS] == msrs_in_code() ? NULL : "MSRs are missing";
 }
 
+/* As many counters as there can be; only CPUs of Intel have them. */
+static void add_counters(struct cpuid_image *image)
+{
+	image->leaf[image->count++] = (struct cpuid_leaf){ .leaf = CPUID_PERFMON,
+							   .eax = 2 | PMU_MAX_GP << 8 | 48 << 16,
+							   .edx = PMU_MAX_FIXED | 48 << 5 };
+	cpuid_image_index(image);
+}
+
 static int setup(void **state)
 {
 	FILE *f = fopen(DOCUMENT, "r");
@@ -168,6 +180,7 @@ static int setup(void **state)
 	host_full();
 	host.amd = true; /* what Intel CPUs have, and more */
 	fake = guest_create(1);
+	add_counters(&fake->vm.arch.cpuid);
 	guest_feature(fake, X86_FEATURE_XSAVES, true); /* so that IA32_XSS is listed */
 	return 0;
 }

@@ -65,11 +65,6 @@ static void exit_ud(struct vcpu *vcpu)
 	vmx_inject_ud(vcpu);
 }
 
-static void exit_gp(struct vcpu *vcpu)
-{
-	vmx_inject_gp(vcpu);
-}
-
 /* DR6 is not updated by an intercepted #DB, and DR7.GD not cleared (SDM 3C 27.1). */
 static void complete_debug_exception(void)
 {
@@ -223,6 +218,11 @@ static void exit_rdmsr(struct vcpu *vcpu)
 static void exit_wrmsr(struct vcpu *vcpu)
 {
 	skip_or_gp(vcpu, guest_wrmsr(vcpu));
+}
+
+static void exit_rdpmc(struct vcpu *vcpu)
+{
+	skip_or_gp(vcpu, guest_rdpmc(vcpu));
 }
 
 static void exit_xsetbv(struct vcpu *vcpu)

@@ -21,7 +21,7 @@
 	X(10, "CPUID", exit_cpuid)                          \
 	X(12, "HLT", exit_hlt)                              \
 	X(13, "INVD", exit_skip)                            \
-	X(15, "RDPMC", exit_gp)                             \
+	X(15, "RDPMC", exit_rdpmc)                          \
 	X(17, "RSM", exit_ud)                               \
 	X(18, "VMCALL", exit_vmcall)                        \
 	X(19, "VMCLEAR", exit_ud)                           \

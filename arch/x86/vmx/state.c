@@ -126,6 +126,11 @@ void vmx_update_tsc_offset(struct vcpu *vcpu)
 	vmwrite(TSC_OFFSET, (u64)vcpu->vm->arch.tsc_offset + vcpu->arch.tsc_adjust);
 }
 
+void vmx_counters_changed(struct vcpu *vcpu)
+{
+	vmwrite(GUEST_PERF_GLOBAL_CTRL, vcpu->arch.pmu.global_ctrl);
+}
+
 void vmx_flush_guest_tlb(struct vcpu *vcpu)
 {
 	invvpid(INV_SINGLE, vmx_vpid(vcpu));

@@ -84,6 +84,12 @@ void vmx_mask_cpuid(u32 leaf, u32 out[4])
 		out[3] &= ~(u32)BIT(27);
 }
 
+bool vmx_switches_counters(void)
+{
+	return vmx_caps_may(&vmx_caps, CTL_EXIT, EXIT_LOAD_PERF) &&
+	       vmx_caps_may(&vmx_caps, CTL_ENTRY, ENTRY_LOAD_PERF);
+}
+
 enum firn_err vmx_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
 {
 	return ept_map(vm->arch.nested_root, gpa, hpa, size,

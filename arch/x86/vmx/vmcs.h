@@ -34,9 +34,11 @@ enum vmcs_field {
 	GUEST_DEBUGCTL = 0x2802,
 	GUEST_PAT = 0x2804,
 	GUEST_EFER = 0x2806,
+	GUEST_PERF_GLOBAL_CTRL = 0x2808,
 	GUEST_PDPTE0 = 0x280a, /* ..0x2810 */
 	HOST_PAT = 0x2c00,
 	HOST_EFER = 0x2c02,
+	HOST_PERF_GLOBAL_CTRL = 0x2c04,
 	/* 32-bit */
 	PIN_BASED_CONTROLS = 0x4000,
 	PROC_BASED_CONTROLS = 0x4002,
@@ -147,6 +149,7 @@ enum vmcs_field {
 /* VM-exit controls */
 #define EXIT_SAVE_DEBUG	   BIT(2)
 #define EXIT_HOST_64	   BIT(9)
+#define EXIT_LOAD_PERF	   BIT(12) /* load IA32_PERF_GLOBAL_CTRL */
 #define EXIT_ACK_INTERRUPT BIT(15)
 #define EXIT_SAVE_PAT	   BIT(18)
 #define EXIT_LOAD_PAT	   BIT(19)
@@ -156,6 +159,7 @@ enum vmcs_field {
 /* VM-entry controls */
 #define ENTRY_LOAD_DEBUG BIT(2)
 #define ENTRY_IA32E	 BIT(9)
+#define ENTRY_LOAD_PERF	 BIT(13) /* load IA32_PERF_GLOBAL_CTRL */
 #define ENTRY_LOAD_PAT	 BIT(14)
 #define ENTRY_LOAD_EFER	 BIT(15)
 

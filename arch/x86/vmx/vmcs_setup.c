@@ -207,6 +207,22 @@ static void write_apic_fields(struct vcpu *vcpu)
 		vmwrite((enum vmcs_field)(EOI_EXIT_BITMAP0 + 2 * i), 0);
 }
 
+/* counters: the guest's count between entry and exit, and nothing counts outside. */
+static void write_entry_exit_controls(bool counters)
+{
+	u64 exit = EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT | EXIT_SAVE_PAT |
+		   EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER;
+	u64 entry = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
+
+	if (counters) {
+		exit |= EXIT_LOAD_PERF;
+		entry |= ENTRY_LOAD_PERF;
+		vmwrite(HOST_PERF_GLOBAL_CTRL, 0);
+	}
+	vmwrite(EXIT_CONTROLS, vmx_caps_adjust(&vmx_caps, CTL_EXIT, exit));
+	vmwrite(ENTRY_CONTROLS, vmx_caps_adjust(&vmx_caps, CTL_ENTRY, entry));
+}
+
 static void write_processor_controls(struct vcpu *vcpu)
 {
 	vcpu->arch.vmx.proc_controls = vmx_caps_adjust(&vmx_caps, CTL_PROC, wanted_proc());
@@ -220,13 +236,8 @@ static void write_processor_controls(struct vcpu *vcpu)
 		vmwrite(PLE_GAP, PLE_GAP_TICKS);
 		vmwrite(PLE_WINDOW, PLE_WINDOW_TICKS);
 	}
-	vmwrite(EXIT_CONTROLS, vmx_caps_adjust(&vmx_caps, CTL_EXIT,
-					       EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT |
-						       EXIT_SAVE_PAT | EXIT_LOAD_PAT |
-						       EXIT_SAVE_EFER | EXIT_LOAD_EFER));
-	vmwrite(ENTRY_CONTROLS,
-		vmx_caps_adjust(&vmx_caps, CTL_ENTRY,
-				ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER));
+	write_entry_exit_controls(
+		cpuid_image_offers(&vcpu->vm->arch.cpuid, X86_FEATURE_PERFMON_V2));
 }
 
 void vmx_write_controls(struct vcpu *vcpu)

@@ -85,6 +85,8 @@ void vmx_update_apic_mode(struct vcpu *vcpu);
 void vmx_flush_guest_tlb(struct vcpu *vcpu);
 enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end);
 void vmx_mask_cpuid(u32 leaf, u32 out[4]);
+bool vmx_switches_counters(void);
+void vmx_counters_changed(struct vcpu *vcpu);
 const char *vmx_exit_name(unsigned reason);
 
 extern bool vmx_apicv; /* all VMs use APIC-register virtualization and virtual-interrupt delivery */
