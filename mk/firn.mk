@@ -8,11 +8,13 @@ FIRN_OBJ := $(FIRN_SRC:%=build/firn/%.o) $(FIRN_ASL:%.asl=build/firn/%.aml.S.o)
 FIRN_LIBS := $(NEWLIB)/libc.a $(ZYDIS)/libzydis.a
 FIRN_STAMPS := $(NEWLIB).stamp $(ZYDIS).stamp
 
+LINK_FIRN := $(LD) -T linker.ld -z max-page-size=4096 -z noexecstack -static -nostdlib --gc-sections
+LINK_FIRN_LIBS = --start-group $(FIRN_LIBS) --end-group
+
 build/firn.elf: $(FIRN_OBJ) $(FIRN_LIBS) linker.ld
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(LD) -T linker.ld -z max-page-size=4096 -z noexecstack -static -nostdlib --gc-sections \
-		-Map=build/firn.map -o $@ $(FIRN_OBJ) --start-group $(FIRN_LIBS) --end-group
+	$(Q)$(LINK_FIRN) -Map=build/firn.map -o $@ $(FIRN_OBJ) $(LINK_FIRN_LIBS)
 	@# Vector and x87 registers hold guest state: nothing may use them, in whatever library.
 	@! objdump -d --no-show-raw-insn $@ | grep -E '%([xyz]mm[0-9]|mm[0-7]|st\b)' >&2 || \
 		{ echo '$@: floating-point instructions' >&2; exit 1; }

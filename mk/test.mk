@@ -52,6 +52,16 @@ $(foreach f,$(FUZZ_TARGETS),$(eval $(call FUZZ_TARGET,$(f))))
 UNIT_PROGRAMS := $(UNIT_TESTS:%=build/unit/%)
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=build/fuzz/%)
 
+# Firn with a driver of the tests' own, for tests/system/33-pci; a directory for mkimage --firn.
+MSI_DRIVER := build/firn/tests/system/msi_driver.c.o
+TEST_GUESTS += build/msi/firn.stripped
+build/msi/firn.stripped: $(FIRN_OBJ) $(MSI_DRIVER) $(FIRN_LIBS) linker.ld | build/BOOTX64.EFI $(HOST_TOOLS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(LINK_FIRN) --strip-all --wrap=shell_init -o $@ $(FIRN_OBJ) $(MSI_DRIVER) $(LINK_FIRN_LIBS)
+	$(Q)ln -sfn ../host $(@D)/host && ln -sfn ../BOOTX64.EFI $(@D)/BOOTX64.EFI
+-include $(MSI_DRIVER:.o=.d)
+
 .PHONY: test test-fast update-golden fuzz bench test-programs system-parts
 test-programs: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
 system-parts: all guest $(TEST_GUESTS)

@@ -72,13 +72,13 @@ def main(*tests):
     sys.exit(1 if _results["FAIL"] or not _results["PASS"] else 0)
 
 
-def make_image(out, config, files=(), unchecked=False):
-    """An image from the text of a configuration. Failure if tools/mkimage refuses it."""
+def make_image(out, config, files=(), unchecked=False, firn=None):
+    """An image from the text of a configuration. Failure if tools/mkimage refuses it. firn: directory of another Firn."""
     name = f"{out}.conf"
     with open(name, "w", encoding="utf-8") as f:
         f.write(config)
     command = [os.path.join(ROOT, "tools/mkimage"), "-c", name, "-o", out]
-    command += (["--unchecked"] if unchecked else []) + list(files)
+    command += (["--unchecked"] if unchecked else []) + (["--firn", firn] if firn else []) + list(files)
     r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        text=True, check=False)
     if r.returncode:
