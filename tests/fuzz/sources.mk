@@ -16,6 +16,8 @@ fuzz_emulate_LIBS := $(ZYDIS)/libzydis-host.a
 fuzz_multiboot_SRC := $(wildcard core/loader/*.c)
 fuzz_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
 	boot/multiboot2/info.c
+fuzz_pci_SRC := $(filter-out drivers/pci/config.c,$(wildcard drivers/pci/*.c)) arch/x86/vectors.c \
+	core/log.c arch/fake/fake.c
 VIRTQUEUE_SRC := $(wildcard core/vdev/virtqueue*.c) core/guest_memory.c core/memslot.c arch/fake/fake.c
 fuzz_virtqueue_SRC := $(VIRTQUEUE_SRC)
 fuzz_virtio_blk_SRC := $(VIRTIO_SRC) core/files.c core/pmem.c core/vdev/ram_disk.c core/vdev/virtio_blk.c
