@@ -81,6 +81,7 @@ struct vm_config {
 	struct cpu_set pin;		/* CPUs that it may use, empty = all */
 	unsigned pin_line;		/* in firn.conf, for messages */
 	u32 paravirt;			/* enum paravirt bits; default PARAVIRT_ALL */
+	bool cet;			/* control-flow enforcement for the guest; default no */
 	bool autostart;			/* default yes */
 	bool rng;			/* virtio-rng; default yes */
 	bool pmu;			/* performance counters; default no */

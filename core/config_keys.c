@@ -326,6 +326,11 @@ static void set_autostart(const struct setting *s)
 	set_yes_no(s, &s->p->vm->autostart);
 }
 
+static void set_cet(const struct setting *s)
+{
+	set_yes_no(s, &s->p->vm->cet);
+}
+
 static void set_rng(const struct setting *s)
 {
 	set_yes_no(s, &s->p->vm->rng);
@@ -488,6 +493,11 @@ const struct parser_key config_keys[] = {
 		   "What of KVM's paravirtual interface the VM is offered." },
 	  .section = SECTION_VM,
 	  .set = set_paravirt },
+	{ .doc = { "vm", "cet", "yes or no", "no",
+		   "Shadow stacks and indirect-branch tracking for the guest, as the CPU has "
+		   "them." },
+	  .section = SECTION_VM,
+	  .set = set_cet },
 };
 
 const unsigned config_nr_keys = ARRAY_SIZE(config_keys);

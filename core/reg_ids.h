@@ -30,7 +30,7 @@
 
 enum reg_type {
 	REG_TYPE_MSR = 2,  /* index: MSR number */
-	REG_TYPE_KVM = 3,  /* index 0: guest SSP, there once a VM can have shadow stacks */
+	REG_TYPE_KVM = 3,  /* REG_KVM_SSP, in VMs with shadow stacks */
 	REG_TYPE_GPR = 16, /* 0-15 in encoding order (RAX RCX RDX RBX RSP...), 16 RIP, 17 RFLAGS */
 	REG_TYPE_SEGMENT = 17, /* segment (ES CS SS DS FS GS LDTR TR) * 4 + enum reg_segment_part */
 	REG_TYPE_TABLE = 18,   /* enum reg_table */
@@ -41,6 +41,7 @@ enum reg_type {
 	REG_TYPE_STATE = 23,   /* enum reg_state */
 };
 
+#define REG_KVM_SSP    0
 #define REG_GPR_RIP    16
 #define REG_GPR_RFLAGS 17
 

@@ -148,6 +148,8 @@ void arch_vcpu_arrived(struct vcpu *vcpu);
 /* On any CPU, VM not running. */
 enum firn_err arch_vcpu_create(struct vcpu *vcpu);
 void arch_vcpu_destroy(struct vcpu *vcpu); /* also after a failed create */
+/* Why VMs can't have "cet = yes" on this machine, for people; NULL: they can. Any CPU. */
+const char *arch_cet_lacks(void);
 enum firn_err arch_vm_create(struct vm *vm);
 void arch_vm_destroy(struct vm *vm); /* also after a failed create */
 /* Guest memory was forgotten: nothing of it stays mapped. VM not running. */

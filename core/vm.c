@@ -173,10 +173,17 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 	};
 	enum firn_err err = nr_vms < CONFIG_MAX_VMS ? ERR_NOMEM : ERR_FULL;
 	struct vm *vm = err == ERR_NOMEM ? calloc(1, sizeof(*vm)) : NULL;
+	const char *lacks;
 
 	if (!vm) {
 		snprintf(error->text, sizeof(error->text), "%s", firn_strerror(err));
 		return err;
+	}
+	lacks = config->cet ? arch_cet_lacks() : NULL;
+	if (lacks) {
+		snprintf(error->text, sizeof(error->text), "cet = yes: %s", lacks);
+		free(vm);
+		return ERR_UNSUPPORTED;
 	}
 	vm->id = nr_vms;
 	vm->config = config;

@@ -33,6 +33,7 @@ struct arch_vcpu {
 	/* MSRs that VMX does not switch; SVM switches those up to kernel_gs_base */
 	u64 star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
 	u64 misc_enable, spec_ctrl, tsc_adjust;
+	u64 u_cet, pl_ssp[4]; /* in VMs with CET: switched by guest_cet_state.c */
 	u64 mtrr_def_type, mtrr_phys[16], mtrr_fixed[11];
 
 	struct lapic lapic;

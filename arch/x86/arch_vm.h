@@ -12,6 +12,7 @@ struct arch_vm {
 	u64 nested_root;	     /* physical address of the EPT/NPT root table */
 	bool log_writes; /* atomic: its vCPUs use page-modification logging at their next run */
 	struct cpuid_image cpuid;
+	bool cet;	       /* has the CPU's control-flow enforcement; guest_cet.h */
 	u64 arch_capabilities; /* IA32_ARCH_CAPABILITIES of the guest; guest_msr_arch_capabilities() */
 	struct ioapic ioapic;
 	u64 wall_clock_gpa;   /* KVM wall clock MSR, per VM */

@@ -142,6 +142,8 @@ static void add_features(struct builder *b)
 	offer_host(b, cpuid_host_features, cpuid_nr_host_features);
 	if (b->vendor == CPUID_AMD)
 		offer_host(b, cpuid_host_features_amd, cpuid_nr_host_features_amd);
+	if (b->vm->cet)
+		offer_host(b, cpuid_cet_features, cpuid_nr_cet_features);
 	for (size_t i = 0; i < cpuid_nr_own_features; i++)
 		set_feature(b, cpuid_own_features[i], true);
 	for (size_t i = 0; i < cpuid_nr_kvm_features; i++)
@@ -222,6 +224,33 @@ static u64 offered_xcr0(const struct builder *b)
 	return xcr0;
 }
 
+/*
+ * State that XSAVES keeps and XSAVE does not: CET's, all of it or none, for VMs with CET. Its MSRs
+ * are switched one by one, so a host without it can offer CET just as well.
+ */
+static u64 offered_xss(const struct builder *b)
+{
+	u32 out[4];
+
+	host_leaf(b, CPUID_XSTATE, 1, out);
+	if (!b->vm->cet || !offers(b, X86_FEATURE_SHSTK) || !offers(b, X86_FEATURE_XSAVE) ||
+	    !host_has(b, X86_FEATURE_XSAVES) || (out[CPUID_ECX] & XSS_CET) != XSS_CET)
+		return 0;
+	return XSS_CET;
+}
+
+static void add_supervisor_xstate(struct builder *b)
+{
+	u64 xss = offered_xss(b);
+
+	for (u32 i = XSTATE_FIRST_EXTENDED; i < XSTATE_COMPONENTS; i++)
+		if (xss & BIT(i))
+			host_xstate_size(b, i, add_leaf(b, CPUID_XSTATE, i, true)->reg);
+	entry(b, CPUID_XSTATE, 1)->ecx = (u32)xss;
+	set_feature(b, X86_FEATURE_XSAVES, xss);
+	set_feature(b, X86_FEATURE_XSAVEC, xss && host_has(b, X86_FEATURE_XSAVEC));
+}
+
 /* Leaf 0xd; extensions without state to keep them in are not offered. */
 static void add_xstate(struct builder *b)
 {
@@ -242,6 +271,7 @@ static void add_xstate(struct builder *b)
 	e = entry(b, CPUID_XSTATE, 0);
 	e->eax = (u32)xcr0;
 	e->ecx = xcr0 ? guest_xstate_size(b->image, xcr0, false) : 0;
+	add_supervisor_xstate(b);
 }
 
 static void fill_version(struct builder *b)

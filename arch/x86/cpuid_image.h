@@ -41,6 +41,7 @@ struct cpuid_vm {
 	u32 hints;     /* KVM_HINT_* */
 	bool pmu;      /* performance counters are wanted */
 	bool counters; /* and the host can give them */
+	bool cet;      /* what the host has of CET is offered */
 };
 /* Builds the image from policy tables masked with what the host has. */
 void cpuid_image_build(struct cpuid_image *image, cpuid_source host, const struct cpuid_vm *vm);

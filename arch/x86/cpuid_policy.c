@@ -142,6 +142,9 @@ const u32 cpuid_own_features[] = {
 	X86_FEATURE_MCA,    X86_FEATURE_ARAT,	      X86_FEATURE_TSC_ADJUST,
 };
 
+/* Not the hint that supervisor shadow stacks never stay busy by mistake: an exit may leave one so. */
+const u32 cpuid_cet_features[] = { X86_FEATURE_SHSTK, X86_FEATURE_IBT };
+
 #define KVM_ROW(bit, name, text) { KVM_FEATURE_##name, #name },
 const struct cpuid_kvm_feature cpuid_kvm_features[] = { PARAVIRT_FEATURES(KVM_ROW) };
 
@@ -181,5 +184,6 @@ const size_t cpuid_nr_leaves = ARRAY_SIZE(cpuid_leaves);
 const size_t cpuid_nr_host_features = ARRAY_SIZE(cpuid_host_features);
 const size_t cpuid_nr_host_features_amd = ARRAY_SIZE(cpuid_host_features_amd);
 const size_t cpuid_nr_own_features = ARRAY_SIZE(cpuid_own_features);
+const size_t cpuid_nr_cet_features = ARRAY_SIZE(cpuid_cet_features);
 const size_t cpuid_nr_kvm_features = ARRAY_SIZE(cpuid_kvm_features);
 const size_t cpuid_nr_dependencies = ARRAY_SIZE(cpuid_dependencies);

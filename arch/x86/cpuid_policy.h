@@ -27,8 +27,9 @@ extern const struct cpuid_leaf_policy cpuid_leaves[];
 extern const u32 cpuid_host_features[];	    /* offered when the host has them */
 extern const u32 cpuid_host_features_amd[]; /* the same, AMD only */
 extern const u32 cpuid_own_features[];	    /* offered on every host: Firn emulates them */
+extern const u32 cpuid_cet_features[];	    /* offered to VMs with CET when the host has them */
 extern const struct cpuid_dependency cpuid_dependencies[];
 extern const size_t cpuid_nr_leaves, cpuid_nr_host_features, cpuid_nr_host_features_amd,
-	cpuid_nr_own_features, cpuid_nr_dependencies;
+	cpuid_nr_own_features, cpuid_nr_cet_features, cpuid_nr_dependencies;
 
 #endif

@@ -30,6 +30,9 @@
 #define COUNTERS .read = msr_read_pmu, .write = msr_write_pmu, .restore = msr_restore_pmu
 /* Chipset and core settings of AMD CPUs: guests find them as firmware should leave them. */
 #define AMD_CONSTANT .read = msr_read_reset, .write = msr_ignore, .flags = MSR_READONLY | MSR_AMD
+/* XSAVES and XRSTORS reach most of them, so there is no use in intercepting MSR accesses. */
+#define CET_FLAGS (MSR_RESET | MSR_RESET_BY_INIT | MSR_PASSTHROUGH_CET)
+#define CET_SSP	  NEEDS(X86_FEATURE_SHSTK), .write = msr_write_ssp, .flags = CET_FLAGS
 #define SPEC_CTRL_FEATURES                                                                \
 	X86_FEATURE_IBRS_IBPB, X86_FEATURE_STIBP, X86_FEATURE_SSBD, X86_FEATURE_AMD_IBRS, \
 		X86_FEATURE_AMD_STIBP, X86_FEATURE_AMD_SSBD
@@ -125,7 +128,20 @@ static const struct msr_row rows[] = {
 	{ MSR_IA32_A_PMC0, MSR_IA32_A_PMC7, "IA32_A_PMC", COUNTERS,
 	  .flags = MSR_PMU | MSR_UNLISTED },
 	{ MSR_RAPL_POWER_UNIT, MSR_RAPL_LAST, "RAPL", ABSENT },
-	{ MSR_IA32_U_CET, MSR_IA32_INT_SSP_TAB, "CET", ABSENT },
+	{ MSR_IA32_U_CET, MSR_IA32_U_CET, "IA32_U_CET", NEEDS(X86_FEATURE_SHSTK, X86_FEATURE_IBT),
+	  FIELD(u_cet), .write = msr_write_cet, .flags = CET_FLAGS },
+	{ MSR_IA32_U_CET + 1, MSR_IA32_U_CET + 1, "CET", ABSENT },
+	{ MSR_IA32_S_CET, MSR_IA32_S_CET, "IA32_S_CET", NEEDS(X86_FEATURE_SHSTK, X86_FEATURE_IBT),
+	  .where = VREG_S_CET, .read = msr_read_stored, .write = msr_write_cet,
+	  .flags = MSR_VREG | CET_FLAGS },
+	{ MSR_IA32_S_CET + 1, MSR_IA32_S_CET + 1, "CET", ABSENT },
+	{ MSR_IA32_PL0_SSP, MSR_IA32_PL0_SSP, "IA32_PL0_SSP", CET_SSP, FIELD(pl_ssp[0]) },
+	{ MSR_IA32_PL1_SSP, MSR_IA32_PL1_SSP, "IA32_PL1_SSP", CET_SSP, FIELD(pl_ssp[1]) },
+	{ MSR_IA32_PL2_SSP, MSR_IA32_PL2_SSP, "IA32_PL2_SSP", CET_SSP, FIELD(pl_ssp[2]) },
+	{ MSR_IA32_PL3_SSP, MSR_IA32_PL3_SSP, "IA32_PL3_SSP", CET_SSP, FIELD(pl_ssp[3]) },
+	{ MSR_IA32_INT_SSP_TAB, MSR_IA32_INT_SSP_TAB, "IA32_INT_SSP_TAB", NEEDS(X86_FEATURE_SHSTK),
+	  .where = VREG_INT_SSP_TABLE, .read = msr_read_stored, .write = msr_write_canonical,
+	  .flags = MSR_VREG | MSR_RESET | MSR_RESET_BY_INIT },
 	{ MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, "IA32_TSC_DEADLINE",
 	  NEEDS(X86_FEATURE_TSC_DEADLINE), .read = msr_read_tsc_deadline,
 	  .write = msr_write_tsc_deadline },
@@ -255,12 +271,13 @@ bool guest_msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 	return exists(vcpu, row, msr) && row->write(vcpu, row, msr, value);
 }
 
-size_t guest_msr_passthrough(u32 *msrs, size_t max)
+size_t guest_msr_passthrough(bool cet, u32 *msrs, size_t max)
 {
+	u32 wanted = MSR_PASSTHROUGH | (cet ? MSR_PASSTHROUGH_CET : 0);
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (!(rows[i].flags & MSR_PASSTHROUGH))
+		if (!(rows[i].flags & wanted))
 			continue;
 		for (u32 msr = rows[i].first; msr <= rows[i].last; msr++, n++)
 			if (n < max)

@@ -17,13 +17,13 @@
 bool guest_msr_read(struct vcpu *vcpu, u32 msr, u64 *value);
 bool guest_msr_write(struct vcpu *vcpu, u32 msr, u64 value);
 
-#define MSR_LIST_MAX 96
+#define MSR_LIST_MAX 104
 /*
  * The MSRs that guests may read and write without an exit, in ascending order, up to max of them;
- * returns how many there are. Hardware or the world switch of the vendor code keeps their values,
+ * returns how many there are. cet: in a VM with CET. Hardware or the world switch of the vendor code keeps their values,
  * and they follow no rule beyond what the CPU checks itself.
  */
-size_t guest_msr_passthrough(u32 *msrs, size_t max);
+size_t guest_msr_passthrough(bool cet, u32 *msrs, size_t max);
 
 /* Power-on values (SDM 3A 9.1.1). init: those that INIT changes; the others are kept. */
 void guest_msr_reset(struct vcpu *vcpu, bool init);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/kvm_para.h"
 #include "arch/x86/pmu.h"
@@ -356,6 +357,24 @@ MSR_WRITER(msr_write_xss)
 	const struct cpuid_leaf *leaf = cpuid_image_find(&vcpu->vm->arch.cpuid, CPUID_XSTATE, 1);
 
 	if (!leaf || (value & ~((u64)leaf->edx << 32 | leaf->ecx)))
+		return false;
+	msr_store(vcpu, row, msr, value);
+	virt_xss_changed(vcpu);
+	return true;
+}
+
+MSR_WRITER(msr_write_cet)
+{
+	if (!cet_control_valid(value, offers(vcpu, X86_FEATURE_SHSTK),
+			       offers(vcpu, X86_FEATURE_IBT)))
+		return false;
+	msr_store(vcpu, row, msr, value);
+	return true;
+}
+
+MSR_WRITER(msr_write_ssp)
+{
+	if (!cet_ssp_valid(value))
 		return false;
 	msr_store(vcpu, row, msr, value);
 	return true;

@@ -6,16 +6,17 @@
 #include "arch/x86/msr.h"
 #include "core/vcpu.h"
 
-#define MSR_VREG	   BIT(0) /* where: enum vreg; else offset in struct arch_vcpu */
-#define MSR_ABSENT	   BIT(1) /* known, but never there */
-#define MSR_READONLY	   BIT(2) /* can't be set by id */
-#define MSR_UNLISTED	   BIT(3) /* not a register of its own: an alias, a command, the LAPIC */
-#define MSR_PASSTHROUGH	   BIT(4) /* guest_msr_passthrough() */
-#define MSR_RESET	   BIT(5) /* power-on sets it to reset */
-#define MSR_RESET_BY_INIT  BIT(6) /* so does INIT */
-#define MSR_RESET_BY_WRITE BIT(7) /* by its write function */
-#define MSR_AMD		   BIT(8) /* exists in VMs with an AMD CPU */
-#define MSR_PMU		   BIT(9) /* performance counters: pmu.h knows which there are */
+#define MSR_VREG	    BIT(0)  /* where: enum vreg; else offset in struct arch_vcpu */
+#define MSR_ABSENT	    BIT(1)  /* known, but never there */
+#define MSR_READONLY	    BIT(2)  /* can't be set by id */
+#define MSR_UNLISTED	    BIT(3)  /* not a register of its own: an alias, a command, the LAPIC */
+#define MSR_PASSTHROUGH	    BIT(4)  /* guest_msr_passthrough() */
+#define MSR_RESET	    BIT(5)  /* power-on sets it to reset */
+#define MSR_RESET_BY_INIT   BIT(6)  /* so does INIT */
+#define MSR_RESET_BY_WRITE  BIT(7)  /* by its write function */
+#define MSR_AMD		    BIT(8)  /* exists in VMs with an AMD CPU */
+#define MSR_PMU		    BIT(9)  /* performance counters: pmu.h knows which there are */
+#define MSR_PASSTHROUGH_CET BIT(10) /* MSR_PASSTHROUGH in VMs with CET */
 
 #define MSR_MTRR_PAIRS	       8 /* variable ranges */
 #define MSR_MISC_ENABLE_FIXED  (MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL)
@@ -77,6 +78,8 @@ MSR_WRITER(msr_write_mtrr_fixed);
 MSR_WRITER(msr_write_mtrr_def_type);
 MSR_WRITER(msr_write_pat);
 MSR_WRITER(msr_write_xss);
+MSR_WRITER(msr_write_cet); /* IA32_U_CET, IA32_S_CET */
+MSR_WRITER(msr_write_ssp);
 MSR_WRITER(msr_write_efer);
 MSR_WRITER(msr_restore_efer);
 MSR_WRITER(msr_write_segment_base);

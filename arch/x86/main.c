@@ -4,6 +4,7 @@
 
 #include "arch/x86/clock.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/interrupts.h"
 #include "arch/x86/main.h"
 #include "arch/x86/paging.h"
@@ -195,6 +196,8 @@ static void run(void)
 
 	wait_for_reports(online);
 	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
+	if (virtualized)
+		guest_cet_report();
 	take_files();
 	cpu_loop_poll = serial_poll;
 	switch_register();

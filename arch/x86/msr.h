@@ -122,9 +122,14 @@
 #define MSR_IA32_TSC_DEADLINE	   0x6e0
 #define MSR_IA32_U_CET		   0x6a0
 #define MSR_IA32_S_CET		   0x6a2
-#define CET_SH_STK_EN		   BIT(0) /* of both */
+#define CET_SH_STK_EN		   BIT(0)
+#define CET_WR_SHSTK_EN		   BIT(1)
 #define CET_ENDBR_EN		   BIT(2)
+#define CET_SUPPRESS		   BIT(10)
+#define CET_TRACKER		   BIT(11) /* the next instruction must be ENDBRANCH */
 #define MSR_IA32_PL0_SSP	   0x6a4
+#define MSR_IA32_PL1_SSP	   0x6a5
+#define MSR_IA32_PL2_SSP	   0x6a6
 #define MSR_IA32_PL3_SSP	   0x6a7
 #define MSR_IA32_INT_SSP_TAB	   0x6a8
 #define MSR_X2APIC_FIRST	   0x800

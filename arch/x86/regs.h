@@ -154,5 +154,6 @@ struct x86_seg {
 #define XCR0_MPX    (BIT(3) | BIT(4))
 #define XCR0_AVX512 (BIT(5) | BIT(6) | BIT(7))
 #define XCR0_PKRU   BIT(9)
+#define XSS_CET	    (BIT(11) | BIT(12)) /* U_CET and PL3_SSP; PL0_SSP to PL2_SSP */
 
 #endif

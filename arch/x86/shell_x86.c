@@ -4,6 +4,7 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpuid_bits.h"
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/interrupts.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/vcpu_regs.h"
@@ -138,6 +139,7 @@ static void print_missing(const char *title, bool required)
 void arch_shell_caps(void)
 {
 	const struct cpu_features *f = &cpu_features;
+	const char *lacks;
 
 	shell_print("%-*s%s%s%s\n", LIST_INDENT, "processor", f->vendor, f->brand[0] ? ", " : "",
 		    f->brand);
@@ -148,6 +150,9 @@ void arch_shell_caps(void)
 	shell_print("%-*s%s\n", LIST_INDENT, "virtualization", virt_cpu_status(0));
 	print_missing("required, lacks", true);
 	print_missing("optional, lacks", false);
+	lacks = guest_cet_lacks();
+	shell_print("%-*s%s%s\n", LIST_INDENT, "CET for guests", lacks ? "no: " : "yes",
+		    lacks ? lacks : "");
 	print_features("mitigations", mitigation_features, ARRAY_SIZE(mitigation_features));
 	print_arch_capabilities();
 }

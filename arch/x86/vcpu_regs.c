@@ -87,6 +87,7 @@ static const struct reg_row rows[] = {
 	{ REG_TYPE_DR, 6, "dr6" },
 	{ REG_TYPE_DR, 7, "dr7" },
 	{ REG_TYPE_XCR, 0, "xcr0" },
+	{ REG_TYPE_KVM, REG_KVM_SSP, "ssp" },
 	LAPIC(APIC_ID, "id"),
 	LAPIC(APIC_VERSION, "version"),
 	LAPIC(APIC_TPR, "tpr"),
@@ -138,7 +139,11 @@ static bool id_well_formed(u64 id)
 
 static bool row_exists(const struct vcpu *vcpu, const struct reg_row *row)
 {
-	return row->type != REG_TYPE_XCR || guest_xcr0_supported(&vcpu->vm->arch.cpuid);
+	const struct cpuid_image *image = &vcpu->vm->arch.cpuid;
+
+	if (row->type == REG_TYPE_KVM)
+		return cpuid_image_offers(image, X86_FEATURE_SHSTK);
+	return row->type != REG_TYPE_XCR || guest_xcr0_supported(image);
 }
 
 static bool vm_runs(const struct vcpu *vcpu)

@@ -2,6 +2,7 @@
 /* Registers by id: how each type but MSRs is read and set, and which values it can have. */
 #include "arch/x86/vcpu_regs_access.h"
 
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/guest_cr.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/guest_xstate.h"
@@ -143,6 +144,14 @@ static enum firn_err dr_set(struct vcpu *vcpu, unsigned index, u64 value)
 	return FIRN_OK;
 }
 
+static enum firn_err ssp_set(struct vcpu *vcpu, u64 value)
+{
+	if (!cet_ssp_valid(value))
+		return ERR_INVALID;
+	virt_set(vcpu, VREG_SSP, value);
+	return FIRN_OK;
+}
+
 /* What a vCPU does, or will do again when its VM goes on. */
 static u32 *run_state(struct vcpu *vcpu)
 {
@@ -184,6 +193,8 @@ u64 reg_get(struct vcpu *vcpu, enum reg_type type, u32 index)
 		return dr_get(vcpu, index);
 	case REG_TYPE_XCR:
 		return vcpu->arch.xcr0;
+	case REG_TYPE_KVM:
+		return virt_get(vcpu, VREG_SSP);
 	case REG_TYPE_LAPIC:
 		return lapic_reg_get(&vcpu->arch.lapic, index);
 	default:
@@ -206,6 +217,8 @@ enum firn_err reg_set(struct vcpu *vcpu, enum reg_type type, u32 index, u64 valu
 		return dr_set(vcpu, index, value);
 	case REG_TYPE_XCR:
 		return guest_xcr0_set(vcpu, index, value) ? FIRN_OK : ERR_INVALID;
+	case REG_TYPE_KVM:
+		return ssp_set(vcpu, value);
 	case REG_TYPE_LAPIC:
 		return lapic_reg_set(&vcpu->arch.lapic, index, value);
 	default:

@@ -11,6 +11,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpuid_bits.h"
 #include "arch/x86/emulate.h"
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/x86.h"
 #include "core/pmem.h"
@@ -111,6 +112,7 @@ static void save(struct vcpu *vcpu)
 		a->tsc_aux = rdmsr(MSR_TSC_AUX);
 	pmu_save(vcpu);
 	virt_save_resident(vcpu);
+	guest_cet_save(vcpu);
 	fpu_save(vcpu);
 }
 
@@ -137,6 +139,7 @@ static void load(struct vcpu *vcpu)
 	virt_spec_ctrl_changed(vcpu);
 	pmu_load(vcpu);
 	virt_load_resident(vcpu);
+	guest_cet_load(vcpu);
 	fpu_load(vcpu);
 }
 

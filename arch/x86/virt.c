@@ -6,6 +6,7 @@
 #include "arch/x86/required_features.h"
 #include "arch/x86/svm/svm.h"
 #include "arch/x86/vcpu_state.h"
+#include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/vmx.h"
 #include "arch/x86/x86.h"
 
@@ -301,10 +302,16 @@ enum vcpu_stop virt_run(struct vcpu *vcpu, u64 slice_end)
 	return is_svm ? svm_run(vcpu, slice_end) : vmx_run_logged(vcpu, slice_end);
 }
 
-void virt_mask_cpuid(u32 leaf, u32 out[4])
+void virt_mask_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
 	if (!is_svm)
-		vmx_mask_cpuid(leaf, out);
+		vmx_mask_cpuid(leaf, subleaf, out);
+}
+
+const char *virt_cet_lacks(void)
+{
+	/* A CPU with shadow stacks keeps their state in the VMCB (APM vol. 2 18.12). */
+	return is_svm ? NULL : vmx_cet_lacks(&vmx_caps);
 }
 
 const char *virt_exit_name(unsigned reason)

@@ -28,6 +28,9 @@ enum vreg {
 	VREG_SYSENTER_ESP,
 	VREG_SYSENTER_EIP,
 	VREG_PAT,
+	VREG_S_CET, /* this and the next two only in VMs with CET */
+	VREG_SSP,
+	VREG_INT_SSP_TABLE,
 	VREG_INTERRUPTIBILITY, /* SDM 3C 24.4.2 layout: bit 0 STI, 1 MOV SS, 3 NMI */
 	NR_VREGS,
 };
@@ -77,6 +80,8 @@ void virt_spec_ctrl_changed(struct vcpu *vcpu);
 bool virt_switches_counters(void);
 /* arch.pmu.global_ctrl of the vCPU whose control block is current: for its next entry. */
 void virt_counters_changed(struct vcpu *vcpu);
+/* arch.xss of this CPU's resident vCPU was written: takes effect at once. */
+void virt_xss_changed(struct vcpu *vcpu);
 /* Indirect branch predictor barrier on the calling CPU: the guest asked for it (IA32_PRED_CMD). */
 void virt_predictor_barrier(void);
 
@@ -147,7 +152,9 @@ bool virt_event_queued(struct vcpu *vcpu);
 void virt_single_step_trap(struct vcpu *vcpu);
 
 /* Clears bits of a CPUID leaf (EAX..EDX) that guests can't use for want of a control. */
-void virt_mask_cpuid(u32 leaf, u32 out[4]);
+void virt_mask_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
+/* Why virtualization can't give guests the CET that the CPUs have, NULL: it can. Any CPU. */
+const char *virt_cet_lacks(void);
 
 /* Why virtualization is on or not on a CPU, for people. Any CPU. */
 const char *virt_cpu_status(unsigned cpu);

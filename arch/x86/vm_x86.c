@@ -2,6 +2,7 @@
 /* What core/ asks of x86 for VMs and vCPUs: puts CPUID, LAPIC, MSRs and the vendor's part together. */
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpuid_bits.h"
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/interrupts.h"
 #include "arch/x86/kvm_para.h"
@@ -23,13 +24,18 @@ static void read_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 	out[1] = r.ebx;
 	out[2] = r.ecx;
 	out[3] = r.edx;
-	virt_mask_cpuid(leaf, out);
+	virt_mask_cpuid(leaf, subleaf, out);
 }
 
 /* An end of interrupt that hardware does itself can't be cheaper. */
 static u32 offered_paravirt(const struct vm_config *config)
 {
 	return config->paravirt & (virt_delivers_interrupts() ? ~(u32)PARAVIRT_PV_EOI : ~0u);
+}
+
+const char *arch_cet_lacks(void)
+{
+	return guest_cet_lacks();
 }
 
 enum firn_err arch_vm_create(struct vm *vm)
@@ -41,6 +47,7 @@ enum firn_err arch_vm_create(struct vm *vm)
 		.hints = vm->dedicated ? KVM_HINT_REALTIME : 0,
 		.pmu = vm->config->pmu,
 		.counters = vm->config->pmu && pmu_host_usable(),
+		.cet = vm->config->cet,
 	};
 	u64 capabilities = 0;
 
@@ -48,6 +55,7 @@ enum firn_err arch_vm_create(struct vm *vm)
 	    (cpuid(CPUID_FEATURES, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES))
 		rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities);
 	vm->arch.arch_capabilities = guest_msr_arch_capabilities(capabilities);
+	vm->arch.cet = wanted.cet;
 	cpuid_image_build(&vm->arch.cpuid, read_cpuid, &wanted);
 	if (wanted.pmu && !cpuid_image_offers(&vm->arch.cpuid, X86_FEATURE_PERFMON_V2))
 		log_warn("vm %s: pmu = yes, but this machine has no counters for guests",

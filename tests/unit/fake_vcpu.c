@@ -137,6 +137,13 @@ void virt_spec_ctrl_changed(struct vcpu *vcpu)
 	fake_spec_ctrl = vcpu->arch.spec_ctrl;
 }
 
+u64 fake_xss;
+
+void virt_xss_changed(struct vcpu *vcpu)
+{
+	fake_xss = vcpu->arch.xss;
+}
+
 void virt_predictor_barrier(void)
 {
 	fake_predictor_barriers++;

@@ -49,6 +49,7 @@ struct fake_vm {
 };
 
 extern u64 fake_spec_ctrl;		 /* value of the last virt_spec_ctrl_changed() */
+extern u64 fake_xss;			 /* value of the last virt_xss_changed() */
 extern unsigned fake_predictor_barriers; /* virt_predictor_barrier() calls */
 
 extern struct vcpu *fake_resident; /* vcpu_resident(); NULL at first */

@@ -19,6 +19,7 @@ void host_full(void)
 		.max_extended = 0x80000008,
 		.phys_bits = 46,
 		.xcr0 = 0x2ff,
+		.xss = 0x1900,
 	};
 }
 
@@ -49,9 +50,10 @@ static void component(u32 i, u32 out[4])
 	static const struct {
 		u32 size, offset, flags;
 	} table[] = {
-		[2] = { 256, 576, 0 }, [3] = { 64, 960, 0 },   [4] = { 64, 1024, 0 },
-		[5] = { 64, 1088, 0 }, [6] = { 512, 1152, 0 }, [7] = { 1024, 1664, 0 },
-		[9] = { 8, 2688, 0 },  [17] = { 64, 2752, 2 },
+		[2] = { 256, 576, 0 },	[3] = { 64, 960, 0 },	[4] = { 64, 1024, 0 },
+		[5] = { 64, 1088, 0 },	[6] = { 512, 1152, 0 }, [7] = { 1024, 1664, 0 },
+		[9] = { 8, 2688, 0 },	[11] = { 16, 0, 1 },	[12] = { 24, 0, 1 },
+		[17] = { 64, 2752, 2 },
 	};
 
 	if (i >= ARRAY_SIZE(table) || (host.no_size & BIT(i)))
@@ -91,9 +93,10 @@ static void leaf_values(u32 leaf, u32 subleaf, u32 out[4])
 	case 0xd:
 		if (subleaf == 0)
 			out[0] = (u32)host.xcr0;
-		else if (subleaf == 1)
+		else if (subleaf == 1) {
 			out[0] = host.fill;
-		else
+			out[2] = (u32)host.xss;
+		} else
 			component(subleaf, out);
 		break;
 	case 0x80000000:

@@ -14,6 +14,7 @@ struct host_cpu {
 	u32 max_basic, max_extended;
 	u32 phys_bits;
 	u64 xcr0;	    /* components in leaf 0xd.0 */
+	u64 xss;	    /* those in leaf 0xd.1 */
 	u64 no_size;	    /* components whose sub-leaf reads zero */
 	u32 perfmon[4];	    /* leaf 0xa; EAX 0: filled like others */
 	bool pmu, counters; /* the VM is to have counters; they can be given to it */

@@ -452,11 +452,89 @@ static void test_paravirt(void **state)
 	}
 }
 
+static void build_with_cet(void)
+{
+	const struct cpuid_vm vm = { .nr_vcpus = 1, .tsc_khz = GUEST_TSC_KHZ, .cet = true };
+
+	cpuid_image_build(&image, host_cpuid, &vm);
+}
+
+static u32 xss_offered(void)
+{
+	return cpuid_image_find(&image, 0xd, 1)->ecx;
+}
+
+static bool offered(u32 feature)
+{
+	return cpuid_image_offers(&image, feature);
+}
+
+/* CET only for those who ask; XSAVES comes with it, and only with both of its components. */
+static void test_cet(void **state)
+{
+	(void)state;
+	host_full();
+	guest_image(&image, 1);
+	assert_false(offered(X86_FEATURE_SHSTK) || offered(X86_FEATURE_IBT));
+	assert_false(offered(X86_FEATURE_XSAVES) || offered(X86_FEATURE_XSAVEC));
+	assert_int_equal(xss_offered(), 0);
+	assert_null(cpuid_image_find(&image, 0xd, 11));
+	build_with_cet();
+	assert_true(offered(X86_FEATURE_SHSTK) && offered(X86_FEATURE_IBT));
+	assert_true(offered(X86_FEATURE_XSAVES) && offered(X86_FEATURE_XSAVEC));
+	assert_int_equal(xss_offered(), 0x1800);
+	assert_leaf(0xd, 11, 16, 0, 1, 0);
+	assert_leaf(0xd, 12, 24, 0, 1, 0);
+	host.xss = BIT(11);
+	build_with_cet();
+	assert_true(offered(X86_FEATURE_SHSTK));
+	assert_false(offered(X86_FEATURE_XSAVES));
+	assert_int_equal(xss_offered(), 0);
+	host_full();
+	host_off(X86_FEATURE_XSAVES);
+	build_with_cet();
+	assert_true(offered(X86_FEATURE_SHSTK));
+	assert_false(offered(X86_FEATURE_XSAVES) || offered(X86_FEATURE_XSAVEC));
+	assert_int_equal(xss_offered(), 0);
+	host_full();
+	host_off(X86_FEATURE_SHSTK);
+	build_with_cet();
+	assert_false(offered(X86_FEATURE_SHSTK) || offered(X86_FEATURE_XSAVES));
+	assert_true(offered(X86_FEATURE_IBT));
+	host_bare();
+	build_with_cet();
+	assert_false(offered(X86_FEATURE_SHSTK) || offered(X86_FEATURE_IBT));
+}
+
+/* Leaf 0xd.1 EBX follows XCR0 and XSS. */
+static void test_cet_size(void **state)
+{
+	struct fake_vm *fake;
+	struct vcpu *vcpu;
+
+	(void)state;
+	host_full();
+	fake = guest_create(1);
+	build_with_cet();
+	fake->vm.arch.cpuid = image;
+	vcpu = &fake->vcpu[0]->vcpu;
+	vcpu->arch.xcr0 = 0x3;
+	assert_int_equal(guest_cpuid(vcpu, 0xd, 1, CPUID_EBX), 576);
+	vcpu->arch.xss = 0x800;
+	assert_int_equal(guest_cpuid(vcpu, 0xd, 1, CPUID_EBX), 576 + 16);
+	vcpu->arch.xss = 0x1800;
+	assert_int_equal(guest_cpuid(vcpu, 0xd, 1, CPUID_EBX), 576 + 16 + 24);
+	assert_int_equal(guest_cpuid(vcpu, 0xd, 0, CPUID_EBX), 576);
+	guest_destroy(fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_intel_host),
 		cmocka_unit_test(test_full_amd_host),
+		cmocka_unit_test(test_cet),
+		cmocka_unit_test(test_cet_size),
 		cmocka_unit_test(test_bare_host),
 		cmocka_unit_test(test_host_maximum),
 		cmocka_unit_test(test_phys_bits),

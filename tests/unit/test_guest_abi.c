@@ -181,7 +181,9 @@ static int setup(void **state)
 	host.amd = true; /* what Intel CPUs have, and more */
 	fake = guest_create(1);
 	add_counters(&fake->vm.arch.cpuid);
-	guest_feature(fake, X86_FEATURE_XSAVES, true); /* so that IA32_XSS is listed */
+	/* So that IA32_XSS and the MSRs of CET are listed. */
+	guest_feature(fake, X86_FEATURE_XSAVES, true);
+	guest_feature(fake, X86_FEATURE_SHSTK, true);
 	return 0;
 }
 

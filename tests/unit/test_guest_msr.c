@@ -512,8 +512,11 @@ static void test_xss(void **state)
 	assert_int_equal(rd(MSR_IA32_XSS), 0);
 	wr_gp(MSR_IA32_XSS, BIT(11));
 	leaf->ecx = 0x1800;
+	fake_xss = 0;
 	wr(MSR_IA32_XSS, 0x1800);
+	assert_int_equal(fake_xss, 0x1800);
 	wr_gp(MSR_IA32_XSS, 0x1801);
+	assert_int_equal(fake_xss, 0x1800);
 	wr_gp(MSR_IA32_XSS, BIT(43));
 	leaf->edx = 0x800;
 	wr(MSR_IA32_XSS, BIT(43));
@@ -613,11 +616,137 @@ static void test_passthrough(void **state)
 	u32 msrs[MSR_LIST_MAX], few[3] = { 0, 0, 0xabcd };
 
 	(void)state;
-	assert_int_equal(guest_msr_passthrough(msrs, MSR_LIST_MAX), ARRAY_SIZE(through));
+	assert_int_equal(guest_msr_passthrough(false, msrs, MSR_LIST_MAX), ARRAY_SIZE(through));
 	assert_memory_equal(msrs, through, sizeof(through));
-	assert_int_equal(guest_msr_passthrough(few, 2), ARRAY_SIZE(through));
+	assert_int_equal(guest_msr_passthrough(false, few, 2), ARRAY_SIZE(through));
 	assert_memory_equal(few, through, 2 * sizeof(*few));
 	assert_int_equal(few[2], 0xabcd);
+}
+
+/* All but the interrupt SSP table, which XSAVES does not reach. */
+static void test_passthrough_with_cet(void **state)
+{
+	static const u32 cet[] = { MSR_IA32_U_CET,   MSR_IA32_S_CET,   MSR_IA32_PL0_SSP,
+				   MSR_IA32_PL1_SSP, MSR_IA32_PL2_SSP, MSR_IA32_PL3_SSP };
+	u32 with[MSR_LIST_MAX], without[MSR_LIST_MAX];
+	size_t n = guest_msr_passthrough(true, with, MSR_LIST_MAX);
+	size_t base = guest_msr_passthrough(false, without, MSR_LIST_MAX);
+
+	(void)state;
+	assert_int_equal(n, base + ARRAY_SIZE(cet));
+	for (size_t i = 0, j = 0, k = 0; i < n; i++)
+		if (k < ARRAY_SIZE(cet) && with[i] == cet[k])
+			k++;
+		else
+			assert_int_equal(with[i], without[j++]);
+}
+
+static void set_cet(bool shstk, bool ibt)
+{
+	guest_feature(fake, X86_FEATURE_SHSTK, shstk);
+	guest_feature(fake, X86_FEATURE_IBT, ibt);
+}
+
+/* What each bit of U_CET and S_CET needs. */
+static bool cet_bit_good(unsigned bit, bool shstk, bool ibt)
+{
+	if (bit <= 1)
+		return shstk;
+	if (bit <= 5 || (bit >= 10 && bit <= 46))
+		return ibt;
+	return false; /* reserved, or not canonical alone */
+}
+
+static void check_cet_control(u32 msr, bool shstk, bool ibt)
+{
+	for (unsigned bit = 0; bit < 64; bit++) {
+		if (cet_bit_good(bit, shstk, ibt)) {
+			wr(msr, BIT(bit));
+			assert_int_equal(rd(msr), BIT(bit));
+		} else {
+			wr(msr, 0);
+			wr_gp(msr, BIT(bit));
+			assert_int_equal(rd(msr), 0);
+		}
+	}
+	if (ibt)
+		wr(msr, CANONICAL | CET_TRACKER);
+	else
+		wr_gp(msr, CANONICAL);
+	wr_gp(msr, NON_CANONICAL);
+	wr_gp(msr, CET_SUPPRESS | CET_TRACKER);
+	wr(msr, 0);
+}
+
+static void check_ssp(u32 msr)
+{
+	wr(msr, CANONICAL | 4);
+	assert_int_equal(rd(msr), CANONICAL | 4);
+	wr_gp(msr, 1);
+	wr_gp(msr, 2);
+	wr_gp(msr, NON_CANONICAL);
+	assert_int_equal(rd(msr), CANONICAL | 4);
+}
+
+/* Shadow stacks x branch tracking x MSR x bit. */
+static void test_cet(void **state)
+{
+	(void)state;
+	for (unsigned features = 0; features < 4; features++) {
+		bool shstk = features & 1, ibt = features & 2;
+
+		set_cet(shstk, ibt);
+		for (u32 msr = MSR_IA32_U_CET; msr <= MSR_IA32_INT_SSP_TAB; msr++) {
+			bool control = msr == MSR_IA32_U_CET || msr == MSR_IA32_S_CET;
+
+			if (control && features)
+				check_cet_control(msr, shstk, ibt);
+			else if (msr >= MSR_IA32_PL0_SSP && msr <= MSR_IA32_PL3_SSP && shstk)
+				check_ssp(msr);
+			else if (msr != MSR_IA32_INT_SSP_TAB || !shstk) {
+				rd_gp(msr);
+				wr_gp(msr, 0);
+			}
+		}
+	}
+	wr(MSR_IA32_INT_SSP_TAB, CANONICAL | 1);
+	wr_gp(MSR_IA32_INT_SSP_TAB, NON_CANONICAL);
+	assert_int_equal(rd(MSR_IA32_INT_SSP_TAB), CANONICAL | 1);
+}
+
+/* Where the world switch and the control block look for them. */
+static void test_cet_places(void **state)
+{
+	(void)state;
+	set_cet(true, true);
+	wr(MSR_IA32_U_CET, CET_ENDBR_EN);
+	wr(MSR_IA32_S_CET, CET_SH_STK_EN);
+	for (unsigned i = 0; i < 4; i++)
+		wr(MSR_IA32_PL0_SSP + i, 0x1000 * (i + 1));
+	wr(MSR_IA32_INT_SSP_TAB, 0x5008);
+	assert_int_equal(vcpu->arch.u_cet, CET_ENDBR_EN);
+	assert_int_equal(fake->vcpu[0]->reg[VREG_S_CET], CET_SH_STK_EN);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(vcpu->arch.pl_ssp[i], 0x1000 * (i + 1));
+	assert_int_equal(fake->vcpu[0]->reg[VREG_INT_SSP_TABLE], 0x5008);
+}
+
+/* Reset clears all seven, and so does INIT. */
+static void test_cet_reset(void **state)
+{
+	static const u32 msrs[] = { MSR_IA32_U_CET,	 MSR_IA32_S_CET,   MSR_IA32_PL0_SSP,
+				    MSR_IA32_PL1_SSP,	 MSR_IA32_PL2_SSP, MSR_IA32_PL3_SSP,
+				    MSR_IA32_INT_SSP_TAB };
+
+	(void)state;
+	set_cet(true, true);
+	for (unsigned init = 0; init < 2; init++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
+			wr(msrs[i], 0x7000);
+		guest_msr_reset(vcpu, init);
+		for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
+			assert_int_equal(rd(msrs[i]), 0);
+	}
 }
 
 static void test_list_and_names(void **state)
@@ -690,6 +819,10 @@ int main(void)
 		TEST(test_reset_and_init),
 		TEST(test_firmware_setup),
 		TEST(test_passthrough),
+		TEST(test_passthrough_with_cet),
+		TEST(test_cet),
+		TEST(test_cet_places),
+		TEST(test_cet_reset),
 		TEST(test_list_and_names),
 		TEST(test_set_by_id),
 	};

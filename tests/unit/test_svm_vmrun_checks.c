@@ -89,6 +89,7 @@ static void each_rule(void **state)
 	VIOLATES(vmcb.cr4 = 0, "long mode without CR4.PAE;");
 	VIOLATES(vmcb.cr0 &= ~CR0_PE, "long mode without CR0.PE;");
 	VIOLATES(vmcb.cs.attrib |= 0x400, "CS.L and CS.D in long mode;");
+	VIOLATES((vmcb.cr4 |= CR4_CET, vmcb.cr0 &= ~CR0_WP), "CR4.CET without CR0.WP;");
 	VIOLATES(vmcb.intercept_misc2 = 0, "VMRUN is not intercepted;");
 	VIOLATES(vmcb.iopm_base_pa = BIT(PHYS_BITS) - 2 * PAGE_SIZE, "I/O or MSR map beyond "
 								     "physical memory;");

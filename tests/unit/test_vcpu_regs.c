@@ -126,7 +126,7 @@ static void test_malformed_ids(void **state)
 		assert_int_equal(vcpu_reg_set(vcpu, REG_ID(type, 0xffffff), 0),
 				 known ? ERR_NOENT : ERR_INVALID);
 	}
-	/* Reserved until a VM can have shadow stacks. */
+	/* In VMs with shadow stacks only: test_ssp. */
 	assert_int_equal(vcpu_reg_get(vcpu, REG_ID(REG_TYPE_KVM, 0), &value), ERR_NOENT);
 	assert_int_equal(vcpu_reg_get(vcpu, REG_ID(REG_TYPE_MSR, 0x4b564dff), &value), ERR_NOENT);
 	assert_int_equal(vcpu_reg_get(vcpu, 0, &value), ERR_INVALID);
@@ -532,6 +532,32 @@ static void test_lapic_registers(void **state)
 	assert_true(lapic_x2apic(lapic));
 }
 
+/* KVM's number; the checks of the VM entry. */
+static void test_ssp(void **state)
+{
+	size_t without = list();
+	u64 value;
+
+	(void)state;
+	guest_feature(fake, X86_FEATURE_SHSTK, true);
+	/* U_CET, S_CET, four SSPs, the table. */
+	assert_int_equal(list(), without + 7 + 1);
+	assert_int_equal(get(0x2030000300000000), 0);
+	good("ssp", 0xffff800000001234);
+	assert_int_equal(fake->vcpu[0]->reg[VREG_SSP], 0xffff800000001234);
+	refused("ssp", 0x1001, ERR_INVALID);
+	refused("ssp", 0x1002, ERR_INVALID);
+	refused("ssp", BIT(47), ERR_INVALID);
+	good("msr.IA32_PL3_SSP", 0x1000);
+	refused("msr.IA32_PL3_SSP", 0x1001, ERR_INVALID);
+	good("msr.IA32_S_CET", CET_SH_STK_EN);
+	refused("msr.IA32_S_CET", BIT(9), ERR_INVALID);
+	guest_feature(fake, X86_FEATURE_SHSTK, false);
+	guest_feature(fake, X86_FEATURE_IBT, true);
+	assert_int_equal(vcpu_reg_get(vcpu, 0x2030000300000000, &value), ERR_NOENT);
+	assert_int_equal(vcpu_reg_set(vcpu, 0x2030000300000000, 0), ERR_NOENT);
+}
+
 static void test_names(void **state)
 {
 	char name[VCPU_REG_NAME_MAX];
@@ -542,7 +568,9 @@ static void test_names(void **state)
 	assert_null(vcpu_reg_name(0, name));
 	assert_null(vcpu_reg_name(REG_ID(REG_TYPE_MSR, 0xbeef), name));
 	assert_null(vcpu_reg_name(REG_ID(REG_TYPE_CR, 1), name));
-	assert_null(vcpu_reg_name(REG_ID(REG_TYPE_KVM, 0), name));
+	assert_string_equal(vcpu_reg_name(0x2030000300000000, name), "ssp");
+	assert_int_equal(vcpu_reg_by_name("ssp"), 0x2030000300000000);
+	assert_null(vcpu_reg_name(REG_ID(REG_TYPE_KVM, 1), name));
 	assert_int_equal(vcpu_reg_by_name(""), 0);
 	assert_int_equal(vcpu_reg_by_name("msr."), 0);
 	assert_int_equal(vcpu_reg_by_name("RAX"), 0);
@@ -592,6 +620,7 @@ int main(void)
 		TEST(test_segments),
 		TEST(test_lapic_registers),
 		TEST(test_names),
+		TEST(test_ssp),
 		TEST(test_inconsistent),
 	};
 

@@ -24,6 +24,25 @@ static void assert_nothing_used(void)
 	assert_int_equal(st.free, st.total);
 }
 
+/* What the machine can't give is refused before anything is made. */
+static void test_create_without_cet(void **state)
+{
+	struct load_error error = { "" };
+	struct vm *vm = NULL;
+
+	(void)state;
+	configs[0].cet = true;
+	fail_after = 1; /* after the structure */
+	assert_int_equal(vm_create(&configs[0], &vm, &error), ERR_UNSUPPORTED);
+	assert_string_equal(failed, "CET");
+	assert_string_equal(error.text, "cet = yes: the CPU has none");
+	assert_null(vm);
+	assert_int_equal(vm_count(), 0);
+	assert_nothing_used();
+	fail_after = -1;
+	assert_int_equal(vm_create(&configs[0], &vm, &error), FIRN_OK);
+}
+
 /* Every call that can fail does so once; the leak check of the sanitizer sees the heap. */
 static void test_create_fails_at_every_step(void **state)
 {
@@ -889,6 +908,7 @@ static void test_table_of_vms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_create_without_cet),
 		TEST(test_create_fails_at_every_step),
 		TEST(test_create_without_enough_memory),
 		TEST(test_create_with_memory_in_too_many_pieces),

@@ -64,8 +64,8 @@ static void good_vmcs(void)
 	set(PROC_BASED_CONTROLS,
 	    0x04006172 | PROC_SECONDARY | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_TPR_SHADOW);
 	set(PROC_BASED_CONTROLS2, PROC2_EPT | PROC2_VPID | PROC2_UNRESTRICTED);
-	set(EXIT_CONTROLS, 0x00036dfb | EXIT_HOST_64);
-	set(ENTRY_CONTROLS, 0x000011fb | ENTRY_IA32E);
+	set(EXIT_CONTROLS, 0x00036dfb | EXIT_HOST_64 | EXIT_LOAD_CET);
+	set(ENTRY_CONTROLS, 0x000011fb | ENTRY_IA32E | ENTRY_LOAD_CET);
 	set(EPT_POINTER, 0x100000 | 3 << 3 | 6);
 	set(VPID, 1);
 	set(HOST_CR0, CR0_PE | CR0_NE | CR0_PG | CR0_WP);
@@ -134,6 +134,20 @@ static const struct {
 	u64 value;
 	const char *rule;
 } broken[] = {
+	{ GUEST_S_CET, BIT(6), "guest S_CET" },
+	{ GUEST_S_CET, BIT(9), "guest S_CET" },
+	{ GUEST_S_CET, CET_SUPPRESS | CET_TRACKER, "guest S_CET" },
+	{ GUEST_SSP, 0x1001, "guest SSP" },
+	{ GUEST_SSP, 0x1002, "guest SSP" },
+	{ GUEST_SSP, BIT(48), "guest SSP" },
+	{ GUEST_INT_SSP_TABLE, BIT(63), "guest interrupt SSP table" },
+	{ HOST_S_CET, BIT(7), "host S_CET" },
+	{ HOST_S_CET, BIT(50), "host S_CET" },
+	{ HOST_SSP, 4 | 2, "host SSP" },
+	{ HOST_INT_SSP_TABLE, BIT(47), "host interrupt SSP table" },
+	{ ENTRY_INTERRUPTION_INFO,
+	  INTR_INFO_VALID | INTR_TYPE_HW_EXCEPTION | VECTOR_CP | INTR_INFO_ERROR_CODE,
+	  "error code does not fit" },
 	{ PIN_BASED_CONTROLS, 0, "pin-based controls" },
 	{ PROC_BASED_CONTROLS, 0, "processor-based controls" },
 	{ PROC_BASED_CONTROLS2, PROC2_EPT | PROC2_VPID | BIT(31), "secondary processor-based" },

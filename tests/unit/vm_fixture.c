@@ -345,6 +345,11 @@ void arch_vcpu_destroy(struct vcpu *vcpu)
 		pmem_free((u64)vcpu->arch.lapic.page, PAGE_SIZE, PMEM_VMX);
 }
 
+const char *arch_cet_lacks(void)
+{
+	return fixture_fails("CET") ? "the CPU has none" : NULL;
+}
+
 enum firn_err arch_vm_create(struct vm *vm)
 {
 	vm->arch.nested_root = pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_PAGE_TABLE);

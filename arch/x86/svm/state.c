@@ -24,6 +24,9 @@ static const struct {
 	[VREG_SYSENTER_CS] = { AT(sysenter_cs), 0 },
 	[VREG_SYSENTER_ESP] = { AT(sysenter_esp), 0 },
 	[VREG_SYSENTER_EIP] = { AT(sysenter_eip), 0 },
+	[VREG_S_CET] = { AT(s_cet), 0 },
+	[VREG_SSP] = { AT(ssp), 0 },
+	[VREG_INT_SSP_TABLE] = { AT(isst_addr), 0 },
 	[VREG_INTERRUPTIBILITY] = { AT(int_state), 0 },
 };
 

@@ -81,7 +81,7 @@ enum tlb_control {
 #define CLEAN_DT	 BIT(7) /* GDTR, IDTR */
 #define CLEAN_SEG	 BIT(8) /* ES, CS, SS, DS, CPL */
 #define CLEAN_CR2	 BIT(9)
-#define CLEAN_ALL	 0x3ffu
+#define CLEAN_ALL	 0x3ffu /* not CET's (bit 12), which older CPUs don't know: always read */
 
 /* exit_info_1 of a nested page fault: page-fault error code, then where it was (APM 2 15.25.6) */
 #define NPF_PRESENT BIT(0)
@@ -155,7 +155,9 @@ struct vmcb {
 	u64 rip;
 	u8 reserved_580[0x5d8 - 0x580];
 	u64 rsp;
-	u8 reserved_5e0[0x5f8 - 0x5e0];
+	u64 s_cet; /* these three are reserved on CPUs without shadow stacks */
+	u64 ssp;
+	u64 isst_addr;
 	u64 rax;
 	u64 star;
 	u64 lstar;
@@ -194,6 +196,8 @@ VMCB_AT(efer, 0x4d0);
 VMCB_AT(cr4, 0x548);
 VMCB_AT(rip, 0x578);
 VMCB_AT(rsp, 0x5d8);
+VMCB_AT(s_cet, 0x5e0);
+VMCB_AT(isst_addr, 0x5f0);
 VMCB_AT(rax, 0x5f8);
 VMCB_AT(cr2, 0x640);
 VMCB_AT(g_pat, 0x668);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Shared by all VMs: every port exits; MSRs exit but for those that are switched with the vCPU. */
-static u64 io_map_pa, msr_map_pa;
+static u64 io_map_pa, msr_map_pa[2]; /* MSRs: without and with CET */
 
 #define IO_MAP_SIZE   (3 * PAGE_SIZE) /* a bit a port, and a spare one for wide accesses */
 #define MSR_MAP_SIZE  (2 * PAGE_SIZE)
@@ -31,19 +31,31 @@ static void msr_pass(u8 *map, u32 msr)
 	}
 }
 
+static u64 make_msr_map(bool cet)
+{
+	u64 map = pmem_alloc(MSR_MAP_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
+	u32 msrs[MSR_LIST_MAX];
+	size_t n = guest_msr_passthrough(cet, msrs, ARRAY_SIZE(msrs));
+
+	if (!map)
+		return 0;
+	memset(phys_to_virt(map), 0xff, MSR_MAP_SIZE);
+	for (size_t i = 0; i < MIN(n, ARRAY_SIZE(msrs)); i++)
+		msr_pass(phys_to_virt(map), msrs[i]);
+	return map;
+}
+
 enum firn_err svm_maps_init(void)
 {
-	u32 msrs[MSR_LIST_MAX];
-	size_t n = guest_msr_passthrough(msrs, ARRAY_SIZE(msrs));
-
 	io_map_pa = pmem_alloc(IO_MAP_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
-	msr_map_pa = pmem_alloc(MSR_MAP_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
-	if (!io_map_pa || !msr_map_pa)
+	if (!io_map_pa)
 		return ERR_NOMEM;
 	memset(phys_to_virt(io_map_pa), 0xff, IO_MAP_SIZE);
-	memset(phys_to_virt(msr_map_pa), 0xff, MSR_MAP_SIZE);
-	for (size_t i = 0; i < MIN(n, ARRAY_SIZE(msrs)); i++)
-		msr_pass(phys_to_virt(msr_map_pa), msrs[i]);
+	for (unsigned cet = 0; cet < ARRAY_SIZE(msr_map_pa); cet++) {
+		msr_map_pa[cet] = make_msr_map(cet);
+		if (!msr_map_pa[cet])
+			return ERR_NOMEM;
+	}
 	return FIRN_OK;
 }
 
@@ -104,7 +116,7 @@ void svm_init_vmcb(struct vcpu *vcpu)
 	vmcb->intercept_misc1 = INTERCEPTED_MISC1;
 	vmcb->intercept_misc2 = INTERCEPTED_MISC2;
 	vmcb->iopm_base_pa = io_map_pa;
-	vmcb->msrpm_base_pa = msr_map_pa;
+	vmcb->msrpm_base_pa = msr_map_pa[vcpu->vm->arch.cet];
 	vmcb->int_ctl = INT_CTL_V_INTR_MASKING;
 	vmcb->nested_ctl = NESTED_CTL_NP;
 	vmcb->nested_cr3 = vcpu->vm->arch.nested_root;

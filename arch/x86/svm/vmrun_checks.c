@@ -78,6 +78,12 @@ static bool long_with_l_and_d(const struct vmcb *v, unsigned phys_bits)
 	return long_paging(v) && (v->cr4 & CR4_PAE) && (v->cs.attrib & both) == both;
 }
 
+static bool cet_without_wp(const struct vmcb *v, unsigned phys_bits)
+{
+	(void)phys_bits;
+	return (v->cr4 & CR4_CET) && !(v->cr0 & CR0_WP);
+}
+
 static bool no_vmrun_intercept(const struct vmcb *v, unsigned phys_bits)
 {
 	(void)phys_bits;
@@ -123,6 +129,7 @@ static const struct {
 	{ long_without_pae, "long mode without CR4.PAE" },
 	{ long_without_pe, "long mode without CR0.PE" },
 	{ long_with_l_and_d, "CS.L and CS.D in long mode" },
+	{ cet_without_wp, "CR4.CET without CR0.WP" },
 	{ no_vmrun_intercept, "VMRUN is not intercepted" },
 	{ maps_too_high, "I/O or MSR map beyond physical memory" },
 	{ asid_zero, "ASID 0" },

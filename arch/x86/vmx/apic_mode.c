@@ -33,8 +33,7 @@ void vmx_update_apic_mode(struct vcpu *vcpu)
 	else if (lapic_enabled(lapic) && APIC_BASE_ADDRESS(lapic->apic_base) == LAPIC_DEFAULT_BASE)
 		mode = PROC2_APIC_ACCESSES;
 	vmwrite(PROC_BASED_CONTROLS2, controls | mode);
-	vmwrite(MSR_BITMAP,
-		virt_to_phys(mode == PROC2_X2APIC ? vmx_msr_bitmap_x2apic : vmx_msr_bitmap));
+	vmwrite(MSR_BITMAP, virt_to_phys(vmx_msr_bitmap(vcpu->vm, mode == PROC2_X2APIC)));
 	vmx_update_interrupt_status(vcpu);
 	vmx_flush_guest_tlb(vcpu);
 }

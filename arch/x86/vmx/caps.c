@@ -149,6 +149,9 @@ static const struct {
 	{ CTL_PROC2, PROC2_PAUSE_LOOP, OPTIONAL, "PAUSE-loop exiting" },
 	{ CTL_PROC2, PROC2_INVPCID, OPTIONAL, "INVPCID in guests" },
 	{ CTL_PROC2, PROC2_WBINVD, OPTIONAL, "WBINVD exiting" },
+	{ CTL_PROC2, PROC2_XSAVES, OPTIONAL, "XSAVES in guests" },
+	{ CTL_EXIT, EXIT_LOAD_CET, OPTIONAL, "load CET state on exit" },
+	{ CTL_ENTRY, ENTRY_LOAD_CET, OPTIONAL, "load CET state on entry" },
 };
 
 static bool has_feature(const struct vmx_caps *caps, size_t i)
@@ -187,4 +190,22 @@ bool vmx_caps_apicv(const struct vmx_caps *caps)
 	       vmx_caps_may(caps, CTL_PROC2, PROC2_X2APIC) &&
 	       vmx_caps_may(caps, CTL_PROC2, PROC2_APIC_REGISTERS) &&
 	       vmx_caps_may(caps, CTL_PROC2, PROC2_VIRTUAL_INTERRUPT);
+}
+
+bool vmx_caps_load_cet(const struct vmx_caps *caps)
+{
+	return vmx_caps_may(caps, CTL_EXIT, EXIT_LOAD_CET) &&
+	       vmx_caps_may(caps, CTL_ENTRY, ENTRY_LOAD_CET);
+}
+
+const char *vmx_cet_lacks(const struct vmx_caps *caps)
+{
+	if (!vmx_caps_load_cet(caps))
+		return "VM entries and exits do not load CET state";
+	if (!vmx_caps_may(caps, CTL_PROC2, PROC2_UNRESTRICTED))
+		return "there is no unrestricted guest";
+	/* #CP is newer than the list of vectors with an error code in SDM 3C 26.2.1.3. */
+	if (!(caps->basic & VMX_BASIC_ANY_ERROR_CODE))
+		return "#CP can't be injected with its error code (IA32_VMX_BASIC bit 56)";
+	return NULL;
 }

@@ -45,6 +45,11 @@ bool vmx_caps_pml(const struct vmx_caps *caps);
 /* All of TPR shadow, APIC accesses, register virtualization, virtual-interrupt delivery. */
 bool vmx_caps_apicv(const struct vmx_caps *caps);
 
+/* Entries and exits switch S_CET, SSP and the interrupt SSP table. */
+bool vmx_caps_load_cet(const struct vmx_caps *caps);
+/* Why guests can't have CET, NULL: they can, if the CPU has it. */
+const char *vmx_cet_lacks(const struct vmx_caps *caps);
+
 /* The boot CPU's capabilities; every CPU must offer the same (checked by virt_cpu_enable). */
 extern struct vmx_caps vmx_caps;
 

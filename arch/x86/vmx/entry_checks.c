@@ -2,6 +2,7 @@
 /* The checks of SDM 3C 26.2 (controls, host state) and 26.3 (guest state), as far as Firn can break them. */
 #include "arch/x86/vmx/entry_checks.h"
 
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/vmx/caps.h"
@@ -109,7 +110,7 @@ static void check_injection(struct check *c)
 	u32 type = (u32)info & INTR_INFO_TYPE, vector = (u32)info & INTR_INFO_VECTOR;
 	bool protected = c->read(GUEST_CR0) & CR0_PE;
 	bool wants_error = type == INTR_TYPE_HW_EXCEPTION && protected && vector < 32 &&
-			   (VECTORS_WITH_ERROR_CODE & BIT(vector));
+			   (VECTORS_WITH_ERROR_CODE & ~BIT(VECTOR_CP) & BIT(vector));
 
 	if (!(info & INTR_INFO_VALID))
 		return;
@@ -142,6 +143,19 @@ unsigned vmx_check_controls(vmcs_source read, void (*report)(void *ctx, const ch
 	return c.violated;
 }
 
+/* SDM 3C 26.2.2 and 26.3.1.1 have the same rules for both. */
+struct cet_fields {
+	enum vmcs_field s_cet, ssp, table;
+	const char *bad_s_cet, *bad_ssp, *bad_table;
+};
+
+static void check_cet(struct check *c, const struct cet_fields *f)
+{
+	require(c, cet_control_valid(c->read(f->s_cet), true, true), f->bad_s_cet);
+	require(c, cet_ssp_valid(c->read(f->ssp)), f->bad_ssp);
+	require(c, canonical(c->read(f->table)), f->bad_table);
+}
+
 unsigned vmx_check_host_state(vmcs_source read, void (*report)(void *ctx, const char *rule),
 			      void *ctx)
 {
@@ -153,6 +167,14 @@ unsigned vmx_check_host_state(vmcs_source read, void (*report)(void *ctx, const 
 	static const enum vmcs_field bases[] = { HOST_FS_BASE,	    HOST_GS_BASE,     HOST_TR_BASE,
 						 HOST_GDTR_BASE,    HOST_IDTR_BASE,   HOST_RIP,
 						 HOST_SYSENTER_ESP, HOST_SYSENTER_EIP };
+	static const struct cet_fields host_cet = {
+		HOST_S_CET,
+		HOST_SSP,
+		HOST_INT_SSP_TABLE,
+		"host S_CET: reserved bits (26.2.2)",
+		"host SSP not canonical or misaligned (26.2.2)",
+		"host interrupt SSP table not canonical (26.2.2)",
+	};
 
 	require(&c,
 		!(~read(HOST_CR0) & vmx_caps.cr0_fixed0) &&
@@ -164,6 +186,8 @@ unsigned vmx_check_host_state(vmcs_source read, void (*report)(void *ctx, const 
 		"host CR4 violates IA32_VMX_CR4_FIXED (26.2.2)");
 	require(&c, !(read(HOST_CR4) & CR4_CET) || (read(HOST_CR0) & CR0_WP),
 		"host CR4.CET without CR0.WP (26.2.2)");
+	if (read(EXIT_CONTROLS) & EXIT_LOAD_CET)
+		check_cet(&c, &host_cet);
 	require(&c, pat_ok(read(HOST_PAT)), "host PAT: reserved memory type (26.2.2)");
 	require(&c, (read(HOST_EFER) & (EFER_LME | EFER_LMA)) == (EFER_LME | EFER_LMA),
 		"host EFER: LME and LMA must be 1 for a 64-bit host (26.2.2)");
@@ -182,6 +206,14 @@ static void check_guest_control_registers(struct check *c)
 	u64 cr0 = c->read(GUEST_CR0), cr4 = c->read(GUEST_CR4), efer = c->read(GUEST_EFER);
 	bool ia32e = c->read(ENTRY_CONTROLS) & ENTRY_IA32E;
 	u64 must = vmx_caps.cr0_fixed0 & ~(u64)(CR0_PE | CR0_PG);
+	static const struct cet_fields guest_cet = {
+		GUEST_S_CET,
+		GUEST_SSP,
+		GUEST_INT_SSP_TABLE,
+		"guest S_CET: reserved bits (26.3.1.1)",
+		"guest SSP not canonical or misaligned (26.3.1.1)",
+		"guest interrupt SSP table not canonical (26.3.1.1)",
+	};
 
 	require(c, !(~cr0 & must) && !(cr0 & ~vmx_caps.cr0_fixed1),
 		"guest CR0 violates IA32_VMX_CR0_FIXED (26.3.1.1)");
@@ -189,6 +221,8 @@ static void check_guest_control_registers(struct check *c)
 	require(c, !(~cr4 & vmx_caps.cr4_fixed0) && !(cr4 & ~vmx_caps.cr4_fixed1),
 		"guest CR4 violates IA32_VMX_CR4_FIXED (26.3.1.1)");
 	require(c, !(cr4 & CR4_CET) || (cr0 & CR0_WP), "guest CR4.CET without CR0.WP (26.3.1.1)");
+	if (c->read(ENTRY_CONTROLS) & ENTRY_LOAD_CET)
+		check_cet(c, &guest_cet);
 	require(c, !ia32e || ((cr0 & CR0_PG) && (cr4 & CR4_PAE)),
 		"IA-32e mode guest without paging and PAE (26.3.1.1)");
 	require(c, ia32e || !(cr4 & CR4_PCIDE), "guest CR4.PCIDE outside IA-32e mode (26.3.1.1)");

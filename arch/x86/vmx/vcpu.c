@@ -70,8 +70,8 @@ bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool requ
 	return true;
 }
 
-/* Without their control, RDTSCP, RDPID and INVPCID are #UD in guests (SDM 3C 25.3). */
-void vmx_mask_cpuid(u32 leaf, u32 out[4])
+/* Without their control, RDTSCP, RDPID, INVPCID and XSAVES are #UD in guests (SDM 3C 25.3). */
+void vmx_mask_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
 	bool rdtscp = vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_RDTSCP);
 	bool invpcid = vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_INVPCID);
@@ -82,6 +82,9 @@ void vmx_mask_cpuid(u32 leaf, u32 out[4])
 		out[2] &= ~(u32)BIT(22);
 	if (leaf == 0x80000001 && !rdtscp)
 		out[3] &= ~(u32)BIT(27);
+	if (leaf == CPUID_XSTATE && subleaf == 1 &&
+	    !vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_XSAVES))
+		out[0] &= ~(u32)BIT(CPUID_FEATURE_BIT(X86_FEATURE_XSAVES));
 }
 
 bool vmx_switches_counters(void)
@@ -228,6 +231,12 @@ void vmx_reset(struct vcpu *vcpu)
 	vmwrite(GUEST_DEBUGCTL, 0);
 	vmwrite(GUEST_PENDING_DEBUG, 0);
 	vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	/* Every entry loads them, also in VMs without CET. */
+	if (vmx_caps_load_cet(&vmx_caps)) {
+		vmwrite(GUEST_S_CET, 0);
+		vmwrite(GUEST_SSP, 0);
+		vmwrite(GUEST_INT_SSP_TABLE, 0);
+	}
 	vcpu->arch.vmx.queued_info = 0;
 }
 

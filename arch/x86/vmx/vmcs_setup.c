@@ -12,8 +12,7 @@
 #include <string.h>
 
 u8 *vmx_io_bitmap;
-u8 *vmx_msr_bitmap;
-u8 *vmx_msr_bitmap_x2apic;
+static u8 *msr_bitmaps[2][2]; /* by CET, by x2APIC mode */
 bool vmx_apicv;
 
 /* Layout of the MSR bitmap page, SDM 3C 24.6.9 */
@@ -37,10 +36,10 @@ static void msr_pass(u8 *bitmap, u32 msr, bool write)
 	base[msr / 8] &= (u8)~BIT(msr % 8);
 }
 
-static void pass_switched_msrs(u8 *bitmap)
+static void pass_switched_msrs(u8 *bitmap, bool cet)
 {
 	u32 msrs[MSR_LIST_MAX];
-	size_t n = guest_msr_passthrough(msrs, ARRAY_SIZE(msrs));
+	size_t n = guest_msr_passthrough(cet, msrs, ARRAY_SIZE(msrs));
 
 	for (size_t i = 0; i < MIN(n, ARRAY_SIZE(msrs)); i++) {
 		msr_pass(bitmap, msrs[i], false);
@@ -69,21 +68,39 @@ static void pass_x2apic_msrs(u8 *bitmap)
 		msr_pass(bitmap, MSR_X2APIC_FIRST + writable[i], true);
 }
 
+static u8 *make_msr_bitmap(bool cet, bool x2apic)
+{
+	u8 *bitmap = pmem_alloc_page(PMEM_VMX);
+
+	if (!bitmap)
+		return NULL;
+	memset(bitmap, 0xff, PAGE_SIZE);
+	pass_switched_msrs(bitmap, cet);
+	if (x2apic)
+		pass_x2apic_msrs(bitmap);
+	return bitmap;
+}
+
 enum firn_err vmx_bitmaps_init(void)
 {
 	u64 io = pmem_alloc(2 * PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
 
-	vmx_msr_bitmap = pmem_alloc_page(PMEM_VMX);
-	vmx_msr_bitmap_x2apic = pmem_alloc_page(PMEM_VMX);
-	if (!io || !vmx_msr_bitmap || !vmx_msr_bitmap_x2apic)
+	if (!io)
 		return ERR_NOMEM;
 	vmx_io_bitmap = phys_to_virt(io);
 	memset(vmx_io_bitmap, 0xff, 2 * PAGE_SIZE);
-	memset(vmx_msr_bitmap, 0xff, PAGE_SIZE);
-	pass_switched_msrs(vmx_msr_bitmap);
-	memcpy(vmx_msr_bitmap_x2apic, vmx_msr_bitmap, PAGE_SIZE);
-	pass_x2apic_msrs(vmx_msr_bitmap_x2apic);
+	for (unsigned cet = 0; cet < 2; cet++)
+		for (unsigned x2apic = 0; x2apic < 2; x2apic++) {
+			msr_bitmaps[cet][x2apic] = make_msr_bitmap(cet, x2apic);
+			if (!msr_bitmaps[cet][x2apic])
+				return ERR_NOMEM;
+		}
 	return FIRN_OK;
+}
+
+u8 *vmx_msr_bitmap(const struct vm *vm, bool x2apic)
+{
+	return msr_bitmaps[vm->arch.cet][x2apic];
 }
 
 struct descriptor_table {
@@ -133,9 +150,19 @@ static void write_host_segments(void)
 	vmwrite(HOST_GS_BASE, rdmsr(MSR_GS_BASE));
 }
 
+/* Firn has no shadow stack. */
+static void write_host_cet(void)
+{
+	vmwrite(HOST_S_CET, rdmsr(MSR_IA32_S_CET));
+	vmwrite(HOST_SSP, 0);
+	vmwrite(HOST_INT_SSP_TABLE, 0);
+}
+
 void vmx_write_host_state(void)
 {
 	write_host_segments();
+	if (vmx_caps_load_cet(&vmx_caps))
+		write_host_cet();
 	vmwrite(HOST_CR0, read_cr0());
 	vmwrite(HOST_CR3, read_cr3());
 	vmwrite(HOST_CR4, read_cr4());
@@ -172,6 +199,8 @@ static u64 wanted_proc2(const struct vcpu *vcpu)
 
 	if (vmx_apicv)
 		wanted |= PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPT;
+	if (cpuid_image_offers(&vcpu->vm->arch.cpuid, X86_FEATURE_XSAVES))
+		wanted |= PROC2_XSAVES;
 	/* Who has CPUs of its own has nobody to yield to. */
 	if (!vcpu->vm->dedicated)
 		wanted |= PROC2_PAUSE_LOOP;
@@ -214,6 +243,11 @@ static void write_entry_exit_controls(bool counters)
 		   EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER;
 	u64 entry = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
 
+	/* Both or neither: else the guest's S_CET would stay for Firn, or Firn's for the guest. */
+	if (vmx_caps_load_cet(&vmx_caps)) {
+		exit |= EXIT_LOAD_CET;
+		entry |= ENTRY_LOAD_CET;
+	}
 	if (counters) {
 		exit |= EXIT_LOAD_PERF;
 		entry |= ENTRY_LOAD_PERF;
@@ -236,6 +270,8 @@ static void write_processor_controls(struct vcpu *vcpu)
 		vmwrite(PLE_GAP, PLE_GAP_TICKS);
 		vmwrite(PLE_WINDOW, PLE_WINDOW_TICKS);
 	}
+	if (vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_XSAVES))
+		vmwrite(XSS_EXITING_BITMAP, 0);
 	write_entry_exit_controls(
 		cpuid_image_offers(&vcpu->vm->arch.cpuid, X86_FEATURE_PERFMON_V2));
 }
@@ -253,7 +289,7 @@ void vmx_write_controls(struct vcpu *vcpu)
 	vmwrite(ENTRY_INTERRUPTION_INFO, 0);
 	vmwrite(IO_BITMAP_A, virt_to_phys(vmx_io_bitmap));
 	vmwrite(IO_BITMAP_B, virt_to_phys(vmx_io_bitmap) + PAGE_SIZE);
-	vmwrite(MSR_BITMAP, virt_to_phys(vmx_msr_bitmap));
+	vmwrite(MSR_BITMAP, virt_to_phys(vmx_msr_bitmap(vcpu->vm, false)));
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
 	vmwrite(EPT_POINTER, ept_pointer(vcpu->vm->arch.nested_root));
 	vmwrite(VPID, vmx_vpid(vcpu));

@@ -11,9 +11,12 @@ extern struct vmx_cpu vmx_cpus[];
 struct vmx_cpu *vmx_this_cpu(void);
 
 /* Bitmaps shared by all VMs: every port exits; MSRs exit but for those switched with the vCPU. */
-extern u8 *vmx_io_bitmap;	  /* two pages */
-extern u8 *vmx_msr_bitmap;	  /* one page: xAPIC mode */
-extern u8 *vmx_msr_bitmap_x2apic; /* one page: APIC registers read from the virtual-APIC page */
+extern u8 *vmx_io_bitmap; /* two pages */
+/*
+ * One page. x2apic: APIC registers are read from the virtual-APIC page. A VM with CET also has its
+ * MSRs but the interrupt SSP table's, which XSAVES can't reach.
+ */
+u8 *vmx_msr_bitmap(const struct vm *vm, bool x2apic);
 enum firn_err vmx_bitmaps_init(void);
 
 /* VPID of a vCPU: 1 + VM id * VM_MAX_VCPUS + vCPU id; 0 is the host's. */
@@ -84,7 +87,7 @@ void vmx_update_tsc_offset(struct vcpu *vcpu);
 void vmx_update_apic_mode(struct vcpu *vcpu);
 void vmx_flush_guest_tlb(struct vcpu *vcpu);
 enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end);
-void vmx_mask_cpuid(u32 leaf, u32 out[4]);
+void vmx_mask_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
 bool vmx_switches_counters(void);
 void vmx_counters_changed(struct vcpu *vcpu);
 const char *vmx_exit_name(unsigned reason);
