@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/x86/guest_cet.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/guest_walk.h"
 #include "arch/x86/msr.h"
@@ -295,11 +296,15 @@ static void vcpu_get_seg(struct emu *emu, enum x86_segment seg, struct x86_seg *
 	virt_get_seg(vcpu_of(emu), seg, out);
 }
 
-/* A register that can't be read counts as one with everything on. */
+/*
+ * A register that can't be read counts as one with everything on. The guest writes U_CET without an
+ * exit, so it is fetched from the CPU.
+ */
 static u64 vcpu_get_cet(struct emu *emu, bool user)
 {
 	u64 value;
 
+	guest_cet_save(vcpu_of(emu));
 	if (guest_msr_get(vcpu_of(emu), user ? MSR_IA32_U_CET : MSR_IA32_S_CET, &value) != FIRN_OK)
 		return ~0ull;
 	return value;

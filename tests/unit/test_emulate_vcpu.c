@@ -109,12 +109,21 @@ void lapic_write(struct lapic *lapic, u32 offset, u32 value)
 static u64 s_cet, u_cet;
 static enum firn_err cet_error;
 
+/* U_CET as the CPU has it, u_cet, becomes that of the vCPU. */
+static u64 saved_u_cet;
+
+void guest_cet_save(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	saved_u_cet = u_cet;
+}
+
 enum firn_err guest_msr_get(struct vcpu *vcpu, u32 msr, u64 *value)
 {
 	(void)vcpu;
 	assert_true(msr == MSR_IA32_S_CET || msr == MSR_IA32_U_CET);
 	if (cet_error == FIRN_OK)
-		*value = msr == MSR_IA32_S_CET ? s_cet : u_cet;
+		*value = msr == MSR_IA32_S_CET ? s_cet : saved_u_cet;
 	return cet_error;
 }
 
