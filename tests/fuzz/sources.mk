@@ -22,3 +22,5 @@ VIRTQUEUE_SRC := $(wildcard core/vdev/virtqueue*.c) core/guest_memory.c core/mem
 fuzz_virtqueue_SRC := $(VIRTQUEUE_SRC)
 fuzz_virtio_blk_SRC := $(VIRTIO_SRC) core/files.c core/pmem.c core/vdev/ram_disk.c core/vdev/virtio_blk.c
 fuzz_virtio_blk_CFLAGS := -iquote arch/x86 -iquote tests/unit
+fuzz_virtio_net_SRC := $(VIRTIO_SRC) $(NET_SRC)
+fuzz_virtio_net_CFLAGS := -iquote arch/x86 -iquote tests/unit

@@ -53,26 +53,29 @@ u8 pci_capability(unsigned slot, u8 id, unsigned n)
 	return 0;
 }
 
-static u64 structure(unsigned slot, u8 type)
+static u64 structure(unsigned slot, u8 type, u8 *found)
 {
 	u8 at;
 
-	for (unsigned n = 0; (at = pci_capability(slot, CAP_VENDOR, n)) != 0; n++)
+	for (unsigned n = 0; (at = pci_capability(slot, CAP_VENDOR, n)) != 0; n++) {
+		*found = at;
 		if (byte_at(slot, at + 3) == type)
 			return pci_bar(slot, byte_at(slot, at + 4)) + pci_read(slot, at + 8);
+	}
 	return 0;
 }
 
 bool virtio_find(struct virtio_guest *d, unsigned slot, u16 device_id)
 {
-	u8 msix = pci_capability(slot, PCI_CAP_MSIX, 0);
+	u8 msix = pci_capability(slot, PCI_CAP_MSIX, 0), at;
 
 	if (pci_read(slot, 0) != ((u32)device_id << 16 | VIRTIO_VENDOR) || !msix)
 		return false;
 	d->slot = slot;
-	d->common = (void *)structure(slot, CAP_COMMON);
-	d->notify = (void *)structure(slot, CAP_NOTIFY);
-	d->config = (void *)structure(slot, CAP_DEVICE);
+	d->common = (void *)structure(slot, CAP_COMMON, &at);
+	d->config = (void *)structure(slot, CAP_DEVICE, &at);
+	d->notify = (void *)structure(slot, CAP_NOTIFY, &at);
+	d->notify_step = pci_read(slot, at + 16);
 	d->msix = (void *)(pci_bar(slot, pci_read(slot, msix + 4) & 7) +
 			   (pci_read(slot, msix + 4) & ~7u));
 	return d->common && d->notify;
@@ -94,34 +97,58 @@ static void set_address(volatile u32 *reg, const volatile void *to)
 	reg[1] = (u64)to >> 32;
 }
 
-u8 virtio_start(struct virtio_guest *d, struct virtio_ring *ring, u8 config_irq, u8 queue_irq)
+void virtio_begin(struct virtio_guest *d, u32 features)
 {
 	u8 msix = pci_capability(d->slot, PCI_CAP_MSIX, 0);
 	volatile struct virtio_common *c = d->common;
 
-	memset(ring, 0, sizeof(*ring));
-	d->ring = ring;
-	d->used_seen = 0;
 	pci_write(d->slot, PCI_COMMAND, COMMAND_MEMORY | COMMAND_MASTER);
 	*(volatile u16 *)pci_config(d->slot, msix + 2) = MSIX_ENABLE;
-	set_vector(d, 0, config_irq);
-	set_vector(d, 1, queue_irq);
 	c->status = 0;
 	c->status = 1;
 	c->status = 3;
+	c->driver_feature_select = 0;
+	c->driver_feature = features;
 	c->driver_feature_select = 1;
 	c->driver_feature = FEATURE_VERSION_1;
 	c->status = 0xb;
-	c->config_vector = 0;
-	c->queue_select = 0;
+}
+
+void virtio_queue(struct virtio_guest *d, u16 index, struct virtio_ring *ring)
+{
+	volatile struct virtio_common *c = d->common;
+
+	memset(ring, 0, sizeof(*ring));
+	c->queue_select = index;
 	c->queue_size = GUEST_QUEUE_SIZE;
-	c->queue_vector = 1;
 	set_address(c->queue_desc, ring->desc);
 	set_address(c->queue_driver, &ring->avail);
 	set_address(c->queue_device, &ring->used);
 	c->queue_enable = 1;
-	c->status = STATUS_OK;
-	return c->status;
+}
+
+u8 virtio_ready(struct virtio_guest *d)
+{
+	d->common->status = STATUS_OK;
+	return d->common->status;
+}
+
+u8 virtio_start(struct virtio_guest *d, struct virtio_ring *ring, u8 config_irq, u8 queue_irq)
+{
+	d->ring = ring;
+	d->used_seen = 0;
+	virtio_begin(d, 0);
+	set_vector(d, 0, config_irq);
+	set_vector(d, 1, queue_irq);
+	d->common->config_vector = 0;
+	virtio_queue(d, 0, ring);
+	d->common->queue_vector = 1;
+	return virtio_ready(d);
+}
+
+void virtio_kick(struct virtio_guest *d, u16 queue)
+{
+	*(volatile u16 *)((volatile u8 *)d->notify + (u64)queue * d->notify_step) = queue;
 }
 
 void virtio_offer(struct virtio_guest *d, u16 head)

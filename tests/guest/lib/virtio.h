@@ -7,6 +7,7 @@
 
 #define SLOT_RNG  1
 #define SLOT_DISK 8
+#define SLOT_NET  16
 
 #define PCI_COMMAND  0x04
 #define PCI_BAR0     0x10
@@ -51,6 +52,7 @@ struct virtio_guest {
 	unsigned slot;
 	volatile struct virtio_common *common;
 	volatile u16 *notify; /* of queue 0 */
+	u32 notify_step;      /* bytes from there to that of the next queue */
 	volatile u8 *config;
 	volatile u32 *msix; /* the table: four words a vector */
 	struct virtio_ring *ring;
@@ -71,6 +73,14 @@ bool virtio_find(struct virtio_guest *d, unsigned slot, u16 device_id);
  * for the queue go to processor 0 as these interrupts. Returns the status, STATUS_OK if all is well.
  */
 u8 virtio_start(struct virtio_guest *d, struct virtio_ring *ring, u8 config_irq, u8 queue_irq);
+/*
+ * The same in steps, for several queues and with features (of the lower 32): begin, queues, ready.
+ * Rings are cleared. No queue has a vector.
+ */
+void virtio_begin(struct virtio_guest *d, u32 features);
+void virtio_queue(struct virtio_guest *d, u16 index, struct virtio_ring *ring);
+u8 virtio_ready(struct virtio_guest *d);
+void virtio_kick(struct virtio_guest *d, u16 queue);
 /* Hands descriptor head to the device and kicks it. */
 void virtio_offer(struct virtio_guest *d, u16 head);
 /* Waits, bounded, for the next used buffer; its length, or -1. */
