@@ -86,6 +86,7 @@ struct vm_config {
 	bool rng;			/* virtio-rng; default yes */
 	bool pmu;			/* performance counters; default no */
 	bool test_devices;		/* debug exit 0xf4, debug console 0xe9; default no */
+	bool force_emulation;		/* a prefix has instructions emulated; default no */
 	enum vm_action on_triple_fault; /* default reset */
 	enum vm_action on_reboot;	/* guest asks for a reset; default reset */
 	enum vm_action on_panic;	/* guest says that it panicked; default keep */

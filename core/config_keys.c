@@ -351,6 +351,11 @@ static void set_test_devices(const struct setting *s)
 	set_yes_no(s, &s->p->vm->test_devices);
 }
 
+static void set_force_emulation(const struct setting *s)
+{
+	set_yes_no(s, &s->p->vm->force_emulation);
+}
+
 static void set_action(const struct setting *s, enum vm_action *action)
 {
 	unsigned value;
@@ -476,6 +481,11 @@ const struct parser_key config_keys[] = {
 		   "Debug exit port 0xf4 and debug console port 0xe9, for test guests." },
 	  .section = SECTION_VM,
 	  .set = set_test_devices },
+	{ .doc = { "vm", "force-emulation", "yes or no", "no",
+		   "Instructions behind UD2 and the letters kvm are emulated, for tests of the "
+		   "emulator." },
+	  .section = SECTION_VM,
+	  .set = set_force_emulation },
 	{ .doc = { "vm", "on-triple-fault", "reset or stop", "reset",
 		   "After a guest's triple fault." },
 	  .section = SECTION_VM,

@@ -34,7 +34,7 @@ test_emulate_io_SRC := $(EMULATE_SRC) tests/unit/emulate_fixture.c
 test_emulate_io_LIBS := $(ZYDIS)/libzydis-host.a
 test_emulate_native_SRC := $(EMULATE_SRC) tests/unit/native_cpu.c
 test_emulate_native_LIBS := $(ZYDIS)/libzydis-host.a
-test_emulate_vcpu_SRC := $(EMULATE_SRC) arch/x86/emulate_vcpu.c arch/x86/trace_io.c core/exit_trace.c arch/x86/guest_walk.c \
+test_emulate_vcpu_SRC := $(EMULATE_SRC) arch/x86/emulate_vcpu.c arch/x86/force_emulation.c arch/x86/trace_io.c core/exit_trace.c arch/x86/guest_walk.c \
 	arch/x86/guest_walk_vcpu.c core/guest_memory.c core/memslot.c arch/fake/fake.c \
 	tests/unit/fake_vcpu.c
 test_emulate_vcpu_CFLAGS := -Iarch/x86

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "arch/x86/emulate.h"
+#include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_walk.h"
 #include "arch/x86/msr.h"
 #include "core/guest_memory.h"
@@ -610,6 +611,88 @@ static void test_cet_refusal(void **state)
 	assert_int_equal(cpu->reg[VREG_RSP], DATA + 0x7f8);
 }
 
+static void invalid_opcode(u64 at, const char *bytes, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		poke(at + i, (u8)bytes[i], 1);
+	cpu->reg[VREG_RIP] = at;
+	cpu->injected = 0;
+	guest_invalid_opcode(&cpu->vcpu);
+}
+#define PREFIX "\x0f\x0bkvm"
+
+static void assert_plain_ud(u64 at)
+{
+	assert_int_equal(cpu->injected, 1);
+	assert_int_equal(cpu->vector, VECTOR_UD);
+	assert_int_equal(cpu->reg[VREG_RIP], at);
+	assert_int_equal(*gpr(REG_RAX), 5);
+}
+
+static void test_forced_emulation(void **state)
+{
+	static const char inc[] = PREFIX "\xff\xc0", /* inc eax */
+		divide[] = PREFIX "\xf7\xf1",	     /* div ecx */
+		other[] = "\x0f\x0bkvn\xff\xc0", plain[] = "\x0f\x0b\xff\xc0";
+	const u64 across = CODE + PAGE_SIZE - 3;
+
+	(void)state;
+	*gpr(REG_RAX) = 5;
+	invalid_opcode(CODE, inc, 7); /* not asked for */
+	assert_plain_ud(CODE);
+	fake->config.force_emulation = true;
+	invalid_opcode(CODE, other, 7);
+	assert_plain_ud(CODE);
+	invalid_opcode(CODE, plain, 4);
+	assert_plain_ud(CODE);
+	invalid_opcode(CODE, inc, 7);
+	assert_int_equal(cpu->injected, 0);
+	assert_int_equal(*gpr(REG_RAX), 6);
+	assert_int_equal(cpu->reg[VREG_RIP], CODE + 7);
+	*gpr(REG_RAX) = 5;
+	invalid_opcode(across, inc, 7);
+	assert_int_equal(cpu->injected, 0);
+	assert_int_equal(*gpr(REG_RAX), 6);
+	*gpr(REG_RAX) = 5;
+	map(across + 3, 0); /* the prefix can't be fetched whole */
+	invalid_opcode(across, inc, 3);
+	assert_plain_ud(across);
+	map(across + 3, (across + 3) | PTE_P | PTE_RW); /* nor by user code here */
+	cpu->seg[SEG_SS].ar |= 3 << SEG_AR_DPL_SHIFT;
+	invalid_opcode(across, inc, 3);
+	assert_plain_ud(across);
+	cpu->seg[SEG_SS].ar = 0xc093;
+	invalid_opcode(across, inc, 3);
+	assert_int_equal(cpu->injected, 0);
+	*gpr(REG_RAX) = 5; /* an exception is that of the instruction behind the prefix */
+	*gpr(REG_RCX) = 0;
+	invalid_opcode(CODE, divide, 7);
+	assert_int_equal(cpu->injected, 1);
+	assert_int_equal(cpu->vector, VECTOR_DE);
+	assert_int_equal(cpu->error, 0);
+	assert_int_equal(cpu->reg[VREG_RIP], CODE + 5);
+	assert_int_equal(*gpr(REG_RAX), 5);
+}
+
+/* RIP is an offset then, and addresses have 32 bits. */
+static void test_forced_emulation_in_segment(void **state)
+{
+	(void)state;
+	fake->config.force_emulation = true;
+	cpu->reg[VREG_CR0] = 0;
+	cpu->reg[VREG_EFER] = 0;
+	cpu->seg[SEG_CS] = (struct x86_seg){ 0x1000, 0x9b, 0xffff, CODE };
+	cpu->seg[SEG_SS].ar = 0x93;
+	*gpr(REG_RAX) = 5;
+	for (unsigned i = 0; i < 6; i++)
+		poke(CODE + 0x100 + i, (u8)(PREFIX "\x40")[i], 1); /* inc ax */
+	cpu->reg[VREG_RIP] = 0x100;
+	guest_invalid_opcode(&cpu->vcpu);
+	assert_int_equal(cpu->injected, 0);
+	assert_int_equal(*gpr(REG_RAX), 6);
+	assert_int_equal(cpu->reg[VREG_RIP], 0x106);
+}
+
 static void test_interruptibility(void **state)
 {
 	(void)state;
@@ -888,6 +971,8 @@ int main(void)
 		TEST(test_other_faults),
 		TEST(test_refusal),
 		TEST(test_cet_refusal),
+		TEST(test_forced_emulation),
+		TEST(test_forced_emulation_in_segment),
 		TEST(test_interruptibility),
 		TEST(test_single_step),
 		TEST(test_ports),

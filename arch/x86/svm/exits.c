@@ -4,6 +4,7 @@
 
 #include "arch/x86/cpuid_bits.h"
 #include "arch/x86/emulate.h"
+#include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/mmio_mov.h"

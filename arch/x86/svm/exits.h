@@ -30,6 +30,7 @@
 	X(0x14, "CR4 write", svm_cr_access, 0)                        \
 	X(0x18, "CR8 write", svm_cr_access, 0)                        \
 	X(0x41, "exception #DB", exit_db, 0)                          \
+	X(0x46, "exception #UD", guest_invalid_opcode, 0)             \
 	X(0x51, "exception #AC", exit_ac, 0)                          \
 	X(0x52, "exception #MC", exit_mc, 0)                          \
 	X(0x61, "NMI", exit_ignored, 0)                               \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The control area of a VMCB and the permission maps (APM vol. 2, 15.9-15.13). */
+#include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/svm/caps.h"
 #include "arch/x86/svm/svm.h"
@@ -113,6 +114,8 @@ void svm_init_vmcb(struct vcpu *vcpu)
 
 	vmcb->intercept_cr = INTERCEPTED_CR;
 	vmcb->intercept_exceptions = INTERCEPTED_EXCEPTIONS;
+	if (emulation_is_forced(vcpu->vm))
+		vmcb->intercept_exceptions |= BIT(VECTOR_UD);
 	vmcb->intercept_misc1 = INTERCEPTED_MISC1;
 	vmcb->intercept_misc2 = INTERCEPTED_MISC2;
 	vmcb->iopm_base_pa = io_map_pa;

@@ -6,6 +6,7 @@
 
 #include "arch/x86/emulate.h"
 #include "arch/x86/guest_cr.h"
+#include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/trace_io.h"
@@ -110,6 +111,8 @@ static void exit_exception(struct vcpu *vcpu)
 			vmread(GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
 	if ((info & INTR_INFO_VECTOR) == VECTOR_MC)
 		__asm__ volatile("int $18" : : : "memory");
+	else if ((info & INTR_INFO_VECTOR) == VECTOR_UD)
+		guest_invalid_opcode(vcpu);
 	else
 		reflect_exception(vcpu, info);
 }

@@ -2,6 +2,7 @@
 /* Control and host-state fields of a VMCS (SDM 3C 24.5-24.8). */
 #include <vmx_hw.h>
 
+#include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/ept.h"
@@ -279,7 +280,8 @@ static void write_processor_controls(struct vcpu *vcpu)
 void vmx_write_controls(struct vcpu *vcpu)
 {
 	write_processor_controls(vcpu);
-	vmwrite(EXCEPTION_BITMAP, INTERCEPTED_EXCEPTIONS);
+	vmwrite(EXCEPTION_BITMAP,
+		INTERCEPTED_EXCEPTIONS | (emulation_is_forced(vcpu->vm) ? BIT(VECTOR_UD) : 0));
 	vmwrite(PF_ERROR_CODE_MASK, 0);
 	vmwrite(PF_ERROR_CODE_MATCH, 0);
 	vmwrite(CR3_TARGET_COUNT, 0);

@@ -114,8 +114,8 @@ static void leave_to(struct interrupt_frame *frame, const char *rip, u64 rsp)
 
 static void catch_it(struct interrupt_frame *frame)
 {
-	caught = (struct fault){ frame->vector, frame->error, read_cr2(), frame->rip,
-				 frame->rax,	frame->rcx,   frame->rdi };
+	caught = (struct fault){ frame->vector, frame->error, read_cr2(), frame->rip,	frame->rax,
+				 frame->rcx,	frame->rdi,   frame->rdx, frame->rflags };
 	catching = false;
 	leave_to(frame, catch_resume, catch_rsp);
 }

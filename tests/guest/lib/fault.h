@@ -22,7 +22,7 @@ void set_handler(u8 vector, interrupt_handler handler);
 struct fault {
 	int vector; /* NO_FAULT: fn returned */
 	u64 error, cr2;
-	u64 rip, rax, rcx, rdi; /* at the fault */
+	u64 rip, rax, rcx, rdi, rdx, rflags; /* at the fault */
 };
 /* Runs fn until it returns or faults. */
 struct fault catch_fault(void (*fn)(void *arg), void *arg);
