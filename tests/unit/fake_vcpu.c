@@ -139,7 +139,7 @@ void virt_spec_ctrl_changed(struct vcpu *vcpu)
 
 u64 fake_xss;
 
-void virt_xss_changed(struct vcpu *vcpu)
+__weak void virt_xss_changed(struct vcpu *vcpu)
 {
 	fake_xss = vcpu->arch.xss;
 }
