@@ -6,12 +6,17 @@
  */
 #include "arch/x86/cpuid_bits.h"
 #include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/printf.h"
 #include "tests/guest/lib/segments.h"
 #include "tests/guest/lib/window.h"
 
 #define NON_CANONICAL	 0x8000000000000000ull
 #define SHADOW_PAGE	 2 /* of the window */
 #define USER_SHADOW_PAGE 3
+#define FRESH_PAGE	 4
+#define FRESH_SHADOW	 (20ull * MiB)
+#define FRESH_STACK	 (24ull * MiB)
+#define TSS_RSP0	 4
 #define STACK_ENTRIES	 (PAGE_SIZE / 8)
 #define TOKEN		 (STACK_ENTRIES - 1) /* of the supervisor's shadow stack, at its top */
 #define TOKEN_BUSY	 1
@@ -29,6 +34,7 @@ static const u32 cet_msrs[] = { MSR_IA32_U_CET,	     MSR_IA32_S_CET,   MSR_IA32_
 				MSR_IA32_PL1_SSP,    MSR_IA32_PL2_SSP, MSR_IA32_PL3_SSP,
 				MSR_IA32_INT_SSP_TAB };
 
+extern u64 guest_gdt[];
 extern u64 cet_vector, cet_error, cet_rip, cet_ssp, cet_shadow;
 extern u32 cet_s_cet, cet_interrupts;
 bool cet_supervisor(void (*fn)(void), u64 s_cet);
@@ -351,6 +357,43 @@ static void check_user(void)
 	user_good("CPL 3: a jump to no ENDBR64 without U_CET", cet_user_jump, 0);
 }
 
+/* Where the CPU finds the stack for exceptions at CPL 3 (SDM 3A 7.7). */
+static u64 *ring0_stack_pointer(void)
+{
+	const u64 *d = &guest_gdt[GUEST_TSS / 8];
+	u64 base = (d[0] >> 16 & 0xffffff) | d[0] >> 56 << 24 | d[1] << 32;
+
+	return (u64 *)(base + TSS_RSP0);
+}
+
+/*
+ * Memory that was never touched: the hypervisor maps it when an exception's delivery or a call
+ * pushes there, and what was interrupted is done again, #CP with its error code.
+ */
+static void check_untouched_memory(void)
+{
+	u64 *rsp0 = ring0_stack_pointer(), old;
+	char *page = window_map(FRESH_PAGE, FRESH_SHADOW | PTE_P | PTE_A | PTE_D);
+
+	memcpy(&old, rsp0, sizeof(old));
+	memcpy(rsp0, &(u64){ FRESH_STACK + PAGE_SIZE }, sizeof(old));
+	user_bad("untouched stack: #CP is delivered with its error code", cet_user_near_return,
+		 CET_SH_STK_EN, VECTOR_CP, CP_NEAR_RETURN);
+	memcpy(rsp0, &old, sizeof(old));
+	wrmsr(MSR_IA32_U_CET, 0);
+
+	window_map(FRESH_PAGE + 1, (u64)shadow | PTE_P | PTE_A | PTE_D);
+	shadow[0] = (u64)page + PAGE_SIZE;
+	wrmsr(MSR_IA32_PL0_SSP, shadow[0]);
+	take_gates();
+	check("untouched shadow stack: a tampered return is found",
+	      cet_supervisor(cet_near_return, CET_SH_STK_EN) && cet_vector == VECTOR_CP &&
+		      cet_error == CP_NEAR_RETURN,
+	      "vector %llu error 0x%llx", (unsigned long long)cet_vector,
+	      (unsigned long long)cet_error);
+	give_gates_back();
+}
+
 GUEST_TEST(cet)
 {
 	char expected[8];
@@ -373,6 +416,7 @@ GUEST_TEST(cet)
 	check_branch_tracking();
 	give_gates_back();
 	check_user();
+	check_untouched_memory();
 	write_cr4(cr4);
 	check_eq("CR4.CET can be cleared", read_cr4(), cr4);
 }
