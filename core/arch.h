@@ -3,7 +3,11 @@
 #ifndef FIRN_CORE_ARCH_H
 #define FIRN_CORE_ARCH_H
 
-#include <arch_cpu.h> /* cpu_index(): index of the running CPU, 0..nr_cpus()-1; 0 is the boot CPU */
+/*
+ * cpu_index(): index of the running CPU, 0..nr_cpus()-1; 0 is the boot CPU.
+ * arch_enter_shared(): before code that VMs share, when a guest may have run on this CPU.
+ */
+#include <arch_cpu.h>
 
 #include "core/types.h"
 

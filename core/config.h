@@ -38,6 +38,22 @@ enum vm_action {
 	VM_ACTION_KEEP /* as if it crashed: stopped, with everything kept for inspection */
 };
 
+/* Measures against speculation attacks. FORCE: as if the processor were open to all of them. */
+enum config_mitigations {
+	CONFIG_MITIGATIONS_AUTO,
+	CONFIG_MITIGATIONS_OFF,
+	CONFIG_MITIGATIONS_FORCE
+};
+
+/* What is done to branch predictors before code that VMs share. */
+enum config_vmscape {
+	CONFIG_VMSCAPE_AUTO,
+	CONFIG_VMSCAPE_OFF,
+	CONFIG_VMSCAPE_IBPB,
+	CONFIG_VMSCAPE_BHB,
+	CONFIG_VMSCAPE_FORCE /* as auto, on any processor */
+};
+
 struct config_file_ref {
 	char name[CONFIG_FILE_MAX];
 	char args[CONFIG_FILE_MAX * 2]; /* multiboot module command line */
@@ -97,6 +113,8 @@ struct firn_config {
 	enum log_level loglevel;
 	bool software_lapic;	 /* no virtual-interrupt delivery by hardware; default no */
 	bool shutdown_when_idle; /* power off when the last VM has stopped; default no (prompt) */
+	enum config_mitigations mitigations; /* default auto */
+	enum config_vmscape vmscape;	     /* default auto */
 	unsigned nr_vms;
 	struct vm_config vm[CONFIG_MAX_VMS];
 };

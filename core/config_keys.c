@@ -29,6 +29,17 @@ static const struct choice levels[] = {
 };
 static const struct choice lapics[] = { { "auto", 0 }, { "software", 1 }, { NULL, 0 } };
 static const struct choice idle_actions[] = { { "prompt", 0 }, { "shutdown", 1 }, { NULL, 0 } };
+static const struct choice mitigations[] = {
+	{ "auto", CONFIG_MITIGATIONS_AUTO },
+	{ "off", CONFIG_MITIGATIONS_OFF },
+	{ "force", CONFIG_MITIGATIONS_FORCE },
+	{ NULL, 0 },
+};
+static const struct choice vmscape[] = {
+	{ "auto", CONFIG_VMSCAPE_AUTO },   { "off", CONFIG_VMSCAPE_OFF },
+	{ "ibpb", CONFIG_VMSCAPE_IBPB },   { "bhb", CONFIG_VMSCAPE_BHB },
+	{ "force", CONFIG_VMSCAPE_FORCE }, { NULL, 0 },
+};
 static const struct choice yes_no[] = { { "yes", 1 }, { "no", 0 }, { NULL, 0 } };
 static const struct choice vm_actions[] = {
 	{ "reset", VM_ACTION_RESET },
@@ -173,6 +184,22 @@ static void set_when_idle(const struct setting *s)
 
 	if (choose(s, idle_actions, s->value, &shutdown))
 		s->p->cfg->shutdown_when_idle = shutdown;
+}
+
+static void set_mitigations(const struct setting *s)
+{
+	unsigned value;
+
+	if (choose(s, mitigations, s->value, &value))
+		s->p->cfg->mitigations = value;
+}
+
+static void set_vmscape(const struct setting *s)
+{
+	unsigned value;
+
+	if (choose(s, vmscape, s->value, &value))
+		s->p->cfg->vmscape = value;
 }
 
 static void set_number(const struct setting *s, u64 max, unsigned *number)
@@ -403,6 +430,15 @@ const struct parser_key config_keys[] = {
 		   "What follows when the last VM has stopped." },
 	  .section = SECTION_FIRN,
 	  .set = set_when_idle },
+	{ .doc = { "firn", "mitigations", "auto, off or force", "auto",
+		   "Measures against speculation attacks: those that the processor needs, none, or "
+		   "all that it can." },
+	  .section = SECTION_FIRN,
+	  .set = set_mitigations },
+	{ .doc = { "firn", "vmscape", "auto, off, ibpb, bhb or force", "auto",
+		   "What is done to branch predictors before code that VMs share." },
+	  .section = SECTION_FIRN,
+	  .set = set_vmscape },
 	{ .doc = { "vm", "abi", "1", "1",
 		   "The profile: what machine the guest sees, whatever the version of Firn. The "
 		   "newest one by default." },

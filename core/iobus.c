@@ -229,6 +229,7 @@ bool iobus_read(const struct iobus *bus, u64 addr, unsigned width, u64 *value)
 	*value = width_mask(width);
 	if (!r)
 		return false;
+	arch_enter_shared();
 	*value &= r->ops->read(r->dev, addr - r->base, width);
 	return true;
 }
@@ -239,6 +240,7 @@ bool iobus_write(const struct iobus *bus, u64 addr, unsigned width, u64 value)
 
 	if (!r)
 		return false;
+	arch_enter_shared();
 	r->ops->write(r->dev, addr - r->base, width, value & width_mask(width));
 	return true;
 }

@@ -200,6 +200,7 @@ static void run(struct run_queue *q, struct vcpu *vcpu)
 
 	begin_run(q, vcpu, start);
 	stop = arch_vcpu_run(vcpu, end);
+	arch_enter_shared();
 	now = clock_tsc();
 	end_run(q, vcpu, now - start, now);
 	if (stop == VCPU_STOP_PREEMPTED) {

@@ -93,6 +93,7 @@ enum shell_result shell_mem(const struct shell_line *line);
 enum shell_result shell_pci(const struct shell_line *line);
 enum shell_result shell_log(const struct shell_line *line);
 enum shell_result shell_caps(const struct shell_line *line);
+enum shell_result shell_mitigations(const struct shell_line *line);
 enum shell_result shell_version(const struct shell_line *line);
 enum shell_result shell_add_cpu(const struct shell_line *line);
 enum shell_result shell_remove_cpu(const struct shell_line *line);
@@ -107,6 +108,8 @@ enum shell_result shell_reboot(const struct shell_line *line);
 
 /* Prints what the processor and its virtualization can do and what is missing. */
 void arch_shell_caps(void);
+/* Prints which speculation attacks the processor is open to and what is done against them. */
+void arch_shell_mitigations(bool json);
 /* Hardware's number of a CPU (x86: APIC id), and the state of virtualization on it. */
 u32 arch_cpu_hardware_id(unsigned cpu);
 const char *arch_cpu_status(unsigned cpu);

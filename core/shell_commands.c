@@ -35,6 +35,8 @@ const struct shell_command shell_commands[] = {
 	{ "pci", "", "the machine's PCI functions", SHELL_JSON, shell_pci },
 	{ "log", "[LEVEL]", "show the log, or choose what consoles show of it", 0, shell_log },
 	{ "caps", "", "what the processor can do and what it lacks", 0, shell_caps },
+	{ "mitigations", "", "speculation attacks: what the processor is open to, and what is done",
+	  SHELL_JSON, shell_mitigations },
 	{ "watch", "MS COMMAND ...", "a command again and again until a key", SHELL_LINE,
 	  shell_watch },
 	{ "version", "", "the version of Firn", 0, shell_version },

@@ -106,6 +106,12 @@ enum shell_result shell_caps(const struct shell_line *line)
 	return SHELL_DONE;
 }
 
+enum shell_result shell_mitigations(const struct shell_line *line)
+{
+	arch_shell_mitigations(line->json);
+	return SHELL_DONE;
+}
+
 enum shell_result shell_version(const struct shell_line *line)
 {
 	(void)line;

@@ -71,6 +71,7 @@ void timer_run(u64 now)
 	*end = NULL;
 	update_next(cpu);
 
+	arch_enter_shared();
 	while ((timer = cpu->due)) {
 		cpu->due = timer->next;
 		timer->armed = false;

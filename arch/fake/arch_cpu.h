@@ -5,4 +5,8 @@
 
 unsigned cpu_index(void);
 
+static inline void arch_enter_shared(void)
+{
+}
+
 #endif

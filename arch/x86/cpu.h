@@ -4,6 +4,7 @@
 #define FIRN_X86_CPU_H
 
 #include "arch/x86/gdt.h"
+#include "arch/x86/predictor.h"
 #include "core/arch.h"
 
 enum cpu_state {
@@ -22,6 +23,7 @@ struct cpu {
 	unsigned index;	  /* 0 = boot CPU */
 	u32 apic_id;
 	u32 state; /* enum cpu_state, atomic */
+	struct predictor predictor;
 	u64 nmi_count;
 	struct cpu_stack stack;		      /* top 0: still on the boot stack */
 	struct cpu_stack ist[IST_STACKS + 1]; /* by IST number, [0] unused */

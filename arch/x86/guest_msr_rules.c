@@ -259,7 +259,6 @@ MSR_WRITER(msr_write_spec_ctrl)
 	if (value & ~spec_ctrl_bits(vcpu))
 		return false;
 	msr_store(vcpu, row, msr, value);
-	virt_spec_ctrl_changed(vcpu);
 	return true;
 }
 

@@ -43,6 +43,7 @@ void interrupt_dispatch(u8 vector)
 
 	if (is_spurious(vector))
 		return;
+	arch_enter_shared();
 	if (handler)
 		handler(vectors[vector].arg);
 	else if (!vector_dispatch(vector))

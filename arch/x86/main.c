@@ -7,6 +7,7 @@
 #include "arch/x86/guest_cet.h"
 #include "arch/x86/interrupts.h"
 #include "arch/x86/main.h"
+#include "arch/x86/mitigations_host.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/platform.h"
 #include "arch/x86/power.h"
@@ -64,7 +65,6 @@ static void log_features(void)
 	log_info("protection:%s%s%s%s%s", cr0 & CR0_WP ? " WP" : "",
 		 rdmsr(MSR_EFER) & EFER_NXE ? " NX" : "", cr4 & CR4_SMEP ? " SMEP" : "",
 		 cr4 & CR4_SMAP ? " SMAP" : "", cr4 & CR4_UMIP ? " UMIP" : "");
-	log_info("mitigations: guest registers are cleared at VM exit; no predictor flushing");
 	if (f->hypervisor)
 		log_info("nested: under %s; microcode and what protects machines from each other "
 			 "are its host's job",
@@ -102,8 +102,10 @@ static bool virtualize_this_cpu(void)
 	else
 		log_info("CPU %u: APIC id %u, %s", cpu_index(), this_cpu()->apic_id,
 			 virt_cpu_status(cpu_index()));
-	if (err == FIRN_OK)
+	if (err == FIRN_OK) {
+		mitigations_cpu_on();
 		sched_cpu_ready();
+	}
 	__atomic_add_fetch(&cpus_reported, 1, __ATOMIC_RELEASE);
 	return err == FIRN_OK;
 }
@@ -190,18 +192,21 @@ static void log_memory(void)
 /* Second half, on the boot CPU's own stack with guard pages. */
 static void run(void)
 {
-	bool virtualized = virtualize_this_cpu();
-	unsigned online = cpus_start(ap_main);
-	bool configured;
+	bool configured, virtualized;
+	unsigned online;
 
+	take_files();
+	configured = read_config();
+	/* Changes code: no other CPU may run it yet. */
+	mitigations_init(config.mitigations, config.vmscape);
+	virtualized = virtualize_this_cpu();
+	online = cpus_start(ap_main);
 	wait_for_reports(online);
 	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
 	if (virtualized)
 		guest_cet_report();
-	take_files();
 	cpu_loop_poll = serial_poll;
 	switch_register();
-	configured = read_config();
 	if (configured)
 		apply_settings();
 	if (configured && !virtualized)

@@ -21,6 +21,7 @@
 #define SPEC_CTRL_IBRS		   BIT(0)
 #define SPEC_CTRL_STIBP		   BIT(1)
 #define SPEC_CTRL_SSBD		   BIT(2)
+#define SPEC_CTRL_BHI_DIS_S	   BIT(10)
 #define MSR_IA32_PRED_CMD	   0x49
 #define PRED_CMD_IBPB		   BIT(0)
 #define MSR_IA32_BIOS_UPDT_TRIG	   0x79
@@ -35,6 +36,7 @@
 #define ARCH_CAP_RDCL_NO	   BIT(0)
 #define ARCH_CAP_IBRS_ALL	   BIT(1)
 #define ARCH_CAP_RSBA		   BIT(2)
+#define ARCH_CAP_SKIP_L1DFL	   BIT(3) /* the outer hypervisor flushes */
 #define ARCH_CAP_SSB_NO		   BIT(4)
 #define ARCH_CAP_MDS_NO		   BIT(5)
 #define ARCH_CAP_PSCHANGE_MC_NO	   BIT(6)
@@ -50,6 +52,7 @@
 #define ARCH_CAP_RFDS_NO	   BIT(27)
 #define ARCH_CAP_RFDS_CLEAR	   BIT(28)
 #define ARCH_CAP_ITS_NO		   BIT(62)
+#define MSR_IA32_FLUSH_CMD	   0x10b
 #define MSR_MISC_FEATURES_ENABLES  0x140
 #define MSR_IA32_SYSENTER_CS	   0x174
 #define MSR_IA32_SYSENTER_ESP	   0x175
@@ -141,6 +144,7 @@
 #define EFER_LMA		   BIT(10)
 #define EFER_NXE		   BIT(11)
 #define EFER_SVME		   BIT(12)
+#define EFER_AIBRSE		   BIT(21) /* automatic IBRS */
 #define MSR_STAR		   0xc0000081
 #define MSR_LSTAR		   0xc0000082
 #define MSR_CSTAR		   0xc0000083
@@ -170,5 +174,7 @@
 #define MSR_FP_CFG		   0xc0011028
 #define MSR_DE_CFG		   0xc0011029
 #define DE_CFG_LFENCE_SERIALIZE	   BIT(1)
+#define MSR_BP_CFG		   0xc001102e
+#define BP_CFG_BP_SPEC_REDUCE	   BIT(4)
 
 #endif

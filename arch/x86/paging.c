@@ -205,6 +205,22 @@ enum firn_err paging_init(const struct handover *h)
 	return err;
 }
 
+void paging_write_code(bool on)
+{
+	char *va = phys_to_virt(image_to_phys(__text_start));
+	char *end = va + (__text_end - __text_start);
+	unsigned level;
+
+	while (va < end) {
+		u64 *entry = pagetable_find(root, (u64)va, &level);
+
+		BUG_ON(!entry);
+		*entry = on ? *entry | PTE_RW : *entry & ~PTE_RW;
+		invlpg(va);
+		va = (char *)ALIGN_DOWN((u64)va, pagetable_span(level)) + pagetable_span(level);
+	}
+}
+
 u64 paging_root(void)
 {
 	return virt_to_phys(root);

@@ -47,6 +47,12 @@ void *mmio_map(u64 pa, size_t len, enum mmio_type type);
  */
 bool phys_read(u64 pa, void *buf, size_t len);
 
+/*
+ * Makes the image's code writable through the direct map, where it is never executable, and
+ * read-only again. Boot CPU only, before other CPUs start.
+ */
+void paging_write_code(bool on);
+
 /* Physical address of something in the image. */
 u64 image_to_phys(const void *va);
 

@@ -12,6 +12,8 @@
 #include "arch/x86/cpuid_bits.h"
 #include "arch/x86/emulate.h"
 #include "arch/x86/guest_cet.h"
+#include "arch/x86/mitigations_host.h"
+#include "arch/x86/predictor.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/x86.h"
 #include "core/pmem.h"
@@ -21,18 +23,14 @@ static struct vcpu *resident[MAX_CPUS];
 
 static u64 host_xcr0;  /* everything the CPU can save */
 static u64 xsave_size; /* whole pages */
-static bool has_rdtscp, has_spec_ctrl;
+static bool has_rdtscp;
 
 #define CPUID_XSAVE_LEAF     0xd
-#define CPUID_EXT_SIZES	     0x80000008
 #define CPUID_EXT_EDX_RDTSCP BIT(27)
-/* IBRS, STIBP, SSBD: any of them makes IA32_SPEC_CTRL exist. */
-#define CPUID_7_EDX_SPEC_CTRL	 (BIT(26) | BIT(27) | BIT(31))
-#define CPUID_EXT8_EBX_SPEC_CTRL (BIT(14) | BIT(15) | BIT(24))
-#define XSAVE_MXCSR_OFFSET	 24
-#define MXCSR_DEFAULT		 0x1f80
-#define DR6_RESET		 0xffff0ff0
-#define DR7_RESET		 0x400
+#define XSAVE_MXCSR_OFFSET   24
+#define MXCSR_DEFAULT	     0x1f80
+#define DR6_RESET	     0xffff0ff0
+#define DR7_RESET	     0x400
 
 /* Sizes are those of all components the CPU has, so that one area fits every guest. */
 enum firn_err vcpu_state_init(void)
@@ -45,8 +43,6 @@ enum firn_err vcpu_state_init(void)
 	host_xcr0 = (u64)r.edx << 32 | r.eax;
 	xsave_size = ALIGN_UP((u64)r.ecx, PAGE_SIZE);
 	has_rdtscp = cpuid(CPUID_EXT1, 0).edx & CPUID_EXT_EDX_RDTSCP;
-	has_spec_ctrl = (cpuid(CPUID_FEATURES, 0).edx & CPUID_7_EDX_SPEC_CTRL) ||
-			(cpuid(CPUID_EXT_SIZES, 0).ebx & CPUID_EXT8_EBX_SPEC_CTRL);
 	pmu_init();
 	return FIRN_OK;
 }
@@ -116,16 +112,6 @@ static void save(struct vcpu *vcpu)
 	fpu_save(vcpu);
 }
 
-/*
- * The guest's choice also holds while Firn runs between its exits: its bits only restrict
- * speculation.
- */
-void virt_spec_ctrl_changed(struct vcpu *vcpu)
-{
-	if (has_spec_ctrl)
-		wrmsr(MSR_IA32_SPEC_CTRL, vcpu->arch.spec_ctrl);
-}
-
 static void load(struct vcpu *vcpu)
 {
 	const struct arch_vcpu *a = &vcpu->arch;
@@ -136,7 +122,6 @@ static void load(struct vcpu *vcpu)
 	WRITE_DR(3, a->dr[3]);
 	if (has_rdtscp)
 		wrmsr(MSR_TSC_AUX, a->tsc_aux);
-	virt_spec_ctrl_changed(vcpu);
 	pmu_load(vcpu);
 	virt_load_resident(vcpu);
 	guest_cet_load(vcpu);
@@ -156,6 +141,12 @@ void virt_vcpu_load(struct vcpu *vcpu)
 		return;
 	if (*here)
 		save(*here);
+	/*
+	 * Still resident, it ran nowhere else and nobody else ran here. Else what it or others trained
+	 * here is gone, even when it was the last one here: its guest may have used a barrier elsewhere
+	 * to keep its own processes apart (XSA-479).
+	 */
+	predictor_switch();
 	virt_make_current(vcpu);
 	guest_walk_forget(vcpu);
 	load(vcpu);
@@ -188,8 +179,7 @@ void virt_vcpu_unload(struct vcpu *vcpu)
 void vcpu_state_cpu_off(void)
 {
 	resident[cpu_index()] = NULL;
-	if (has_spec_ctrl)
-		wrmsr(MSR_IA32_SPEC_CTRL, 0);
+	mitigations_cpu_off();
 }
 
 /* Power-on values of segments, SDM 3A table 9-1. */

@@ -74,8 +74,6 @@ void virt_update_tsc_offset(struct vcpu *vcpu);
 
 /* PAE paging without long mode: the four PDPTEs that CR3 points to were loaded (SDM 3A 4.4.1). */
 void virt_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4]);
-/* arch.spec_ctrl of this CPU's resident vCPU was written: takes effect at once. */
-void virt_spec_ctrl_changed(struct vcpu *vcpu);
 /* Does hardware switch IA32_PERF_GLOBAL_CTRL at entries and exits? Any CPU. */
 bool virt_switches_counters(void);
 /* arch.pmu.global_ctrl of the vCPU whose control block is current: for its next entry. */

@@ -130,12 +130,6 @@ void virt_set_pdptes(struct vcpu *vcpu, const u64 pdpte[4])
 }
 
 unsigned fake_predictor_barriers;
-u64 fake_spec_ctrl;
-
-void virt_spec_ctrl_changed(struct vcpu *vcpu)
-{
-	fake_spec_ctrl = vcpu->arch.spec_ctrl;
-}
 
 u64 fake_xss;
 

@@ -48,7 +48,6 @@ struct fake_vm {
 	u32 kvm_features;   /* CPUID 0x40000001 EAX; all ones at creation */
 };
 
-extern u64 fake_spec_ctrl;		 /* value of the last virt_spec_ctrl_changed() */
 extern u64 fake_xss;			 /* value of the last virt_xss_changed() */
 extern unsigned fake_predictor_barriers; /* virt_predictor_barrier() calls */
 

@@ -207,6 +207,11 @@ struct host_pci *pci_first(void)
 	return functions;
 }
 
+void arch_shell_mitigations(bool json)
+{
+	shell_print(json ? "{}\n" : "none\n");
+}
+
 void arch_shell_caps(void)
 {
 	shell_print("processor fake\n");

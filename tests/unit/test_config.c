@@ -243,6 +243,18 @@ static void test_values_of_firn(void **state)
 		{ "lapic=software", true },
 		{ "lapic=hardware", false },
 		{ "lapic=", false },
+		{ "mitigations=auto", true },
+		{ "mitigations=off", true },
+		{ "mitigations=force", true },
+		{ "mitigations=on", false },
+		{ "mitigations=", false },
+		{ "vmscape=auto", true },
+		{ "vmscape=off", true },
+		{ "vmscape=ibpb", true },
+		{ "vmscape=bhb", true },
+		{ "vmscape=force", true },
+		{ "vmscape=on", false },
+		{ "vmscape=ibpb,bhb", false },
 		{ "when-idle=prompt", true },
 		{ "when-idle=", false },
 		{ "when-idle=reboot", false },
@@ -467,7 +479,8 @@ static void test_messages_fit(void **state)
 	strcpy(text + n + 1000, " = 1");
 	assert_int_equal(parse(text), ERR_FORMAT);
 	assert_non_null(strstr(errors.error[0].text, "kkk...' in [firn]; keys: console, "
-						     "loglevel, lapic, when-idle"));
+						     "loglevel, lapic, when-idle, mitigations, "
+						     "vmscape"));
 }
 
 static void test_all_errors_are_counted(void **state)

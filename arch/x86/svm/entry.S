@@ -3,6 +3,8 @@
  * The world switch. Guest RIP, RSP, RAX, RFLAGS, control registers and CS, DS, ES, SS are switched
  * by VMRUN; FS, GS, TR, LDTR and their MSRs by VMLOAD and VMSAVE; the other general registers here.
  */
+#include "arch/x86/patch_site.h"
+
 #define GPR(n) (8 * (n))
 #define RCX    1
 #define RDX    2
@@ -34,6 +36,7 @@ svm_enter:
 	push %rdi
 	clgi
 	sti
+	PATCH_SITE PATCH_ENTRY
 	mov %rsi, %rax
 	vmload %rax
 	mov GPR(RCX)(%rdi), %rcx
@@ -71,6 +74,8 @@ svm_enter:
 	pop %rdi
 	pop %rax
 	vmload %rax
+	movl $PREDICTOR_GUEST_RAN, %gs:PREDICTOR_OFFSET
+	PATCH_SITE PATCH_EXIT
 	cli
 	stgi
 	/* No guest value stays in a register that host code might use speculatively. */

@@ -3,6 +3,8 @@
  * The world switch. Guest RIP, RSP, RFLAGS, control and segment registers are switched by the
  * VMCS; the other general registers here.
  */
+#include "arch/x86/patch_site.h"
+
 #define GPR(n)	 (8 * (n))
 #define RAX	 0
 #define RCX	 1
@@ -30,6 +32,7 @@ vmx_enter:
 	push %r14
 	push %r15
 	push %rdi
+	PATCH_SITE PATCH_ENTRY
 	/* The stack is nearly always where it was: VMWRITE only when it moved. */
 	cmp %rsp, (%rsi)
 	je 1f
@@ -53,10 +56,14 @@ vmx_enter:
 	mov GPR(15)(%rdi), %r15
 	mov GPR(RDI)(%rdi), %rdi
 	jz 2f
+	/* Last, for it clears what the loads above left in the CPU's buffers. It changes ZF. */
+	PATCH_SITE_VERW
 	vmresume
 	jmp 3f
-2:	vmlaunch
+2:	PATCH_SITE_VERW
+	vmlaunch
 3:	pop %rdi
+	PATCH_SITE PATCH_EXIT
 	xor %eax, %eax
 	jmp 4f
 
@@ -79,6 +86,8 @@ vmx_exit_point:
 	mov %r15, GPR(15)(%rdi)
 	popq GPR(RDI)(%rdi)
 	pop %rdi
+	movl $PREDICTOR_GUEST_RAN, %gs:PREDICTOR_OFFSET
+	PATCH_SITE PATCH_EXIT
 	mov $1, %eax
 	/* No guest value stays in a register that host code might use speculatively. */
 	xor %ecx, %ecx
