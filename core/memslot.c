@@ -118,7 +118,7 @@ static bool chunk_is_present(const struct backing *b, u64 chunk)
 }
 
 /* Whoever comes first clears it; the others wait, since they may not see old contents. */
-static void make_present(struct backing *b, u64 chunk)
+static __cold __noinline void make_present(struct backing *b, u64 chunk)
 {
 	u64 offset = chunk * BACKING_CHUNK;
 

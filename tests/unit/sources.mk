@@ -209,7 +209,7 @@ test_vdevs_SRC := $(LAPIC_SRC) $(ACPI_SRC) $(filter-out \
 	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c \
 	core/work.c core/entropy.c core/chacha20.c core/files.c core/network.c core/pmem.c arch/x86/msi.c
 test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
-test_golden_platform_SRC := $(test_vdevs_SRC) tests/unit/golden.c
+test_golden_platform_SRC := $(test_vdevs_SRC) $(wildcard net/*.c) tests/unit/golden.c
 test_golden_platform_CFLAGS := $(X86_TEST_CFLAGS)
 
 # VMs and CPUs as a whole: vm_fixture.c includes core/vm.c and core/sched.c.

@@ -14,6 +14,7 @@
 #include "core/vdev/vdevs.h"
 #include "fake.h"
 #include "fake_vcpu.h"
+#include "net/switch.h"
 #include "tests/unit/golden.h"
 
 #define ABI	      "abi-1/"
@@ -126,6 +127,9 @@ static void test_devices(void **state)
 	fake->vm.console = (struct vm_console *)fake;
 	fake->config.rng = true;
 	assert_int_equal(files_add("disk", disk, sizeof(disk)), FIRN_OK);
+	switch_register();
+	fake->config.nr_nets = 1;
+	fake->config.virtio_console = true;
 	fake->config.nr_disks = 1;
 	strcpy(fake->config.disk[0].file.name, "disk");
 	fake_vm_set_ram(fake, 2 * MiB);
