@@ -610,6 +610,78 @@ static void test_weight_and_cap(void **state)
 	}
 }
 
+static void test_nets(void **state)
+{
+	static const char *const bad[] = {
+		"Lan",
+		"-x",
+		"lan x",
+		"lan mac=",
+		"lan mac=02:00:00:00:00",
+		"lan mac=01:00:00:00:00:01",
+		"lan mac=00:00:00:00:00:00",
+		"lan mac=02-00-00-00-00-01",
+		"lan mac=02:00:00:00:00:0g",
+		"lan mac=02:00:00:00:00:011",
+		"lan mac 1",
+		"lan mtu=9000",
+		"a123456789012345678901234567890x",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		parse_vm_key("net", bad[i]);
+		assert_int_equal(errors.count, 1);
+		assert_int_equal(cfg.vm[0].nr_nets, 0);
+	}
+	parse_vm_key("net", "lan.1  mac=0A:bC:00:00:00:9f");
+	assert_int_equal(errors.count, 0);
+	assert_string_equal(cfg.vm[0].net[0].network, "lan.1");
+	assert_memory_equal(cfg.vm[0].net[0].mac, "\x0a\xbc\0\0\0\x9f", 6);
+	parse("[vm a]\nkernel = k\nnet = x\nnet = x\nnet = y\nnet = y\nnet = z\n");
+	assert_int_equal(errors.count, 1);
+	assert_int_equal(errors.error[0].line, 7);
+}
+
+/* Made from the VM's name and the interface's number, whatever else the file says. */
+static void test_addresses_of_nets(void **state)
+{
+	u8 first[6];
+
+	(void)state;
+	parse("[vm a]\nkernel = k\nnet = x\nnet = x\n[vm b]\nkernel = k\nnet = x\n");
+	assert_int_equal(errors.count, 0);
+	memcpy(first, cfg.vm[1].net[0].mac, sizeof(first));
+	assert_int_equal(first[0] & 3, 2);
+	assert_memory_not_equal(cfg.vm[0].net[0].mac, cfg.vm[0].net[1].mac, 6);
+	assert_memory_not_equal(cfg.vm[0].net[0].mac, first, 6);
+	parse("[vm c]\nkernel = k\n[vm b]\nkernel = k\nnet = other\ncpus = 3\n");
+	assert_memory_equal(cfg.vm[1].net[0].mac, first, 6);
+}
+
+static void test_addresses_twice(void **state)
+{
+	char text[256];
+	const u8 *m;
+
+	(void)state;
+	parse("[vm a]\nkernel = k\nnet = x mac=02:00:00:00:00:01\n"
+	      "[vm b]\nkernel = k\nnet = y mac=02:00:00:00:00:01\n");
+	assert_int_equal(errors.count, 1);
+	assert_int_equal(errors.error[0].line, 6);
+	assert_non_null(strstr(errors.error[0].text, "of VM 'a' in line 3"));
+	/* one that is given, another that is made */
+	parse_vm_key("net", "x");
+	m = cfg.vm[0].net[0].mac;
+	snprintf(text, sizeof(text),
+		 "[vm b]\nkernel = k\nnet = x mac=%02x:%02x:%02x:%02x:%02x:%02x\n"
+		 "[vm a]\nkernel = k\nnet = x\n",
+		 m[0], m[1], m[2], m[3], m[4], m[5]);
+	parse(text);
+	assert_int_equal(errors.count, 1);
+	assert_int_equal(errors.error[0].line, 6);
+}
+
 static void test_pin(void **state)
 {
 	static const struct {
@@ -731,6 +803,9 @@ int main(void)
 		cmocka_unit_test(test_good_parts_survive_bad_ones),
 		cmocka_unit_test(test_files_are_looked_up),
 		cmocka_unit_test(test_weight_and_cap),
+		cmocka_unit_test(test_nets),
+		cmocka_unit_test(test_addresses_of_nets),
+		cmocka_unit_test(test_addresses_twice),
 		cmocka_unit_test(test_pin),
 		cmocka_unit_test(test_documentation_has_every_key),
 		cmocka_unit_test(test_documentation_examples),
