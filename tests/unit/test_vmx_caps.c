@@ -175,7 +175,7 @@ static void each_bit_missing(void **state)
 		}
 	}
 	assert_int_equal(required, 20);
-	assert_int_equal(optional, 13);
+	assert_int_equal(optional, 15);
 }
 
 static void msr_fault_is_an_error(void **state)
@@ -194,6 +194,21 @@ static void adjust(void **state)
 	assert_int_equal(vmx_caps_adjust(&caps, CTL_PIN, 0), 0x16);
 	assert_int_equal(vmx_caps_adjust(&caps, CTL_PIN, 0x41), 0x57);
 	assert_int_equal(vmx_caps_adjust(&caps, CTL_PIN, 0x80), 0x16); /* can't be 1 */
+}
+
+static void counters_need_both(void **state)
+{
+	struct vmx_caps caps;
+
+	(void)state;
+	full_cpu();
+	check(&caps);
+	assert_true(vmx_caps_counters(&caps));
+	caps.control[CTL_EXIT] &= ~(EXIT_LOAD_PERF << 32);
+	assert_false(vmx_caps_counters(&caps));
+	caps.control[CTL_EXIT] |= EXIT_LOAD_PERF << 32;
+	caps.control[CTL_ENTRY] &= ~(ENTRY_LOAD_PERF << 32);
+	assert_false(vmx_caps_counters(&caps));
 }
 
 static void apicv_needs_all(void **state)
@@ -220,6 +235,7 @@ int main(void)
 		cmocka_unit_test(no_secondary_controls), cmocka_unit_test(each_bit_missing),
 		cmocka_unit_test(msr_fault_is_an_error), cmocka_unit_test(adjust),
 		cmocka_unit_test(apicv_needs_all),	 cmocka_unit_test(cet_needs_all),
+		cmocka_unit_test(counters_need_both),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

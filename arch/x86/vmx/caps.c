@@ -152,6 +152,8 @@ static const struct {
 	{ CTL_PROC2, PROC2_XSAVES, OPTIONAL, "XSAVES in guests" },
 	{ CTL_EXIT, EXIT_LOAD_CET, OPTIONAL, "load CET state on exit" },
 	{ CTL_ENTRY, ENTRY_LOAD_CET, OPTIONAL, "load CET state on entry" },
+	{ CTL_EXIT, EXIT_LOAD_PERF, OPTIONAL, "load IA32_PERF_GLOBAL_CTRL on exit" },
+	{ CTL_ENTRY, ENTRY_LOAD_PERF, OPTIONAL, "load IA32_PERF_GLOBAL_CTRL on entry" },
 };
 
 static bool has_feature(const struct vmx_caps *caps, size_t i)
@@ -181,6 +183,12 @@ enum firn_err vmx_caps_check(const struct vmx_caps *caps,
 bool vmx_caps_pml(const struct vmx_caps *caps)
 {
 	return vmx_caps_may(caps, CTL_PROC2, PROC2_PML) && (caps->ept_vpid & EPT_CAP_AD);
+}
+
+bool vmx_caps_counters(const struct vmx_caps *caps)
+{
+	return vmx_caps_may(caps, CTL_EXIT, EXIT_LOAD_PERF) &&
+	       vmx_caps_may(caps, CTL_ENTRY, ENTRY_LOAD_PERF);
 }
 
 bool vmx_caps_apicv(const struct vmx_caps *caps)

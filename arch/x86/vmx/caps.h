@@ -42,6 +42,8 @@ enum firn_err vmx_caps_check(const struct vmx_caps *caps,
 
 /* Page-modification logging, with the dirty flags that it needs. */
 bool vmx_caps_pml(const struct vmx_caps *caps);
+/* IA32_PERF_GLOBAL_CTRL is switched at entry and at exit. */
+bool vmx_caps_counters(const struct vmx_caps *caps);
 /* All of TPR shadow, APIC accesses, register virtualization, virtual-interrupt delivery. */
 bool vmx_caps_apicv(const struct vmx_caps *caps);
 

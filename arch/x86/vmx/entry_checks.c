@@ -5,6 +5,7 @@
 #include "arch/x86/guest_cet.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/pmu.h"
 #include "arch/x86/vmx/caps.h"
 
 /* One run of checks: rules report themselves when their condition is false. */
@@ -50,6 +51,9 @@ static bool pat_ok(u64 pat)
 	}
 	return true;
 }
+
+/* Bits of counters that guests can have; hosts may have more. */
+#define COUNTER_BITS ((BIT(PMU_MAX_GP) - 1) | (BIT(PMU_MAX_FIXED) - 1) << 32)
 
 static void check_apic_controls(struct check *c, u64 proc, u64 proc2)
 {
@@ -188,6 +192,8 @@ unsigned vmx_check_host_state(vmcs_source read, void (*report)(void *ctx, const 
 		"host CR4.CET without CR0.WP (26.2.2)");
 	if (read(EXIT_CONTROLS) & EXIT_LOAD_CET)
 		check_cet(&c, &host_cet);
+	require(&c, !(read(EXIT_CONTROLS) & EXIT_LOAD_PERF) || !read(HOST_PERF_GLOBAL_CTRL),
+		"host IA32_PERF_GLOBAL_CTRL is not 0 (26.2.2)");
 	require(&c, pat_ok(read(HOST_PAT)), "host PAT: reserved memory type (26.2.2)");
 	require(&c, (read(HOST_EFER) & (EFER_LME | EFER_LMA)) == (EFER_LME | EFER_LMA),
 		"host EFER: LME and LMA must be 1 for a 64-bit host (26.2.2)");
@@ -230,6 +236,10 @@ static void check_guest_control_registers(struct check *c)
 		"guest EFER.LMA does not match the entry control (26.3.1.1)");
 	require(c, !(cr0 & CR0_PG) || !(efer & EFER_LMA) == !(efer & EFER_LME),
 		"guest EFER.LMA and LME differ with paging on (26.3.1.1)");
+	require(c,
+		!(c->read(ENTRY_CONTROLS) & ENTRY_LOAD_PERF) ||
+			!(c->read(GUEST_PERF_GLOBAL_CTRL) & ~COUNTER_BITS),
+		"guest IA32_PERF_GLOBAL_CTRL: reserved bits (26.3.1.1)");
 	require(c, pat_ok(c->read(GUEST_PAT)), "guest PAT: reserved memory type (26.3.1.1)");
 	require(c, !(c->read(GUEST_DR7) >> 32), "guest DR7 bits 63:32 (26.3.1.1)");
 	require(c, canonical(c->read(GUEST_SYSENTER_ESP)) && canonical(c->read(GUEST_SYSENTER_EIP)),

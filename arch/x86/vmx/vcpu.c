@@ -89,8 +89,7 @@ void vmx_mask_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 
 bool vmx_switches_counters(void)
 {
-	return vmx_caps_may(&vmx_caps, CTL_EXIT, EXIT_LOAD_PERF) &&
-	       vmx_caps_may(&vmx_caps, CTL_ENTRY, ENTRY_LOAD_PERF);
+	return vmx_caps_counters(&vmx_caps);
 }
 
 enum firn_err vmx_map(struct vm *vm, u64 gpa, u64 hpa, u64 size, bool writable)
