@@ -411,7 +411,10 @@ static void test_switch(void **state)
 
 	(void)state;
 	cpu.global_ctrl = 0xff; /* as firmware left it */
+	cpu.status = BIT(0) | BIT(33);
 	resident(first);
+	assert_int_equal(cpu.status, 0);
+	assert_int_equal(rd(0x38e), 0);
 	assert_int_equal(cpu.global_ctrl, 0);
 	assert_int_equal(cpu.guest_ctrl, BIT(GP) - 1);
 	assert_int_equal(cpu.unmasked, 1);
