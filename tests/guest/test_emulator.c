@@ -4,9 +4,13 @@
  * prefix that forces its emulation; both must leave the same. Without "force-emulation = yes"
  * (kernel option forced=yes) the prefix is an invalid opcode.
  */
+#include "arch/x86/msr.h"
 #include "tests/guest/lib/fault.h"
 #include "tests/guest/lib/guest.h"
 #include "tests/guest/lib/printf.h"
+
+#define CPUID_STRUCTURED 7
+#define CPUID_EDX_IBT	 BIT(20)
 
 #define PREFIX	   "ud2; .ascii \"kvm\";"
 #define PREFIX_LEN 5
@@ -263,6 +267,49 @@ static void check_user(void)
 	check_eq("at the instruction behind the prefix", refused_at, (u64)refused_syscall);
 }
 
+/* A direct branch and an indirect one, which comes to the same place when the handler skips it. */
+extern char refused_jump[];
+static void user_jump(void)
+{
+	/* clang-format off */
+	__asm__ volatile("	.globl refused_jump;"
+			 PREFIX "jmp 1f;"
+			 "	ud2;"
+			 "1:	lea 2f(%%rip), %%rax;"
+			 PREFIX "refused_jump: jmp *%%rax;"
+			 "2:	int $0x80"
+			 :
+			 :
+			 : "rax", "memory");
+	/* clang-format on */
+}
+
+static unsigned refusals_of_jump(u64 u_cet)
+{
+	nr_refused = 0;
+	refused_at = 0;
+	wrmsr(MSR_IA32_U_CET, u_cet);
+	run_user(user_jump, 0);
+	wrmsr(MSR_IA32_U_CET, 0);
+	return nr_refused;
+}
+
+/* Branch tracking of user code: the emulator must not be a way around it. */
+static void check_cet(void)
+{
+	u64 cr4 = read_cr4();
+
+	if (!(cpuid(CPUID_STRUCTURED, 0).edx & CPUID_EDX_IBT))
+		return;
+	write_cr4(cr4 | CR4_CET);
+	set_handler(VECTOR_UD, log_refused);
+	check_eq("CET: an indirect jump that nothing tracks is emulated", refusals_of_jump(0), 0);
+	check_eq("CET: one that is tracked is #UD", refusals_of_jump(CET_ENDBR_EN), 1);
+	check_eq("CET: and the direct one before it is not", refused_at, (u64)refused_jump);
+	set_handler(VECTOR_UD, NULL);
+	write_cr4(cr4);
+}
+
 static void other_letters(void *arg)
 {
 	(void)arg;
@@ -307,4 +354,5 @@ GUEST_TEST(emulator)
 	check_min();
 	check_branches();
 	check_user();
+	check_cet();
 }
