@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/vdev/vdevs.h"
+#include "core/network.h"
 #include "core/reg_ids.h"
 #include "core/timer.h"
 #include "core/work.h"
@@ -772,6 +773,48 @@ static void test_manual_describes_every_command(void **state)
 	assert_int_equal(described, shell_nr_commands);
 }
 
+static u64 net_counters[NET_NR_COUNTERS] = { 7, 700, 5, 500, 1, 2, 3, 4, 5 };
+static struct net_nic nic = {
+	.vm = "echo", .index = 1, .mac = { 2, 0, 0, 0, 0xab, 1 }, .counter = net_counters
+};
+
+static bool one_port(unsigned index, struct network_port *port)
+{
+	*port = (struct network_port){ .network = "lan", .nic = &nic, .up = true, .learned = 9 };
+	return index == 0;
+}
+
+static bool no_port(unsigned index, struct network_port *port)
+{
+	(void)index;
+	(void)port;
+	return false;
+}
+
+static void test_switches(void **state)
+{
+	static const struct network_ops one = { .port = one_port }, none = { .port = no_port };
+
+	(void)state;
+	network_register(&none);
+	assert_prints("switches", "No VM has a network interface.\n");
+	assert_prints("switches --json", "[\n]\n");
+	network_register(&one);
+	assert_has(cmd("switches"), "lan          echo           1  02:00:00:00:ab:01  up         "
+				    "9          7            "
+				    "700          5            500        3        9\n");
+	assert_prints("switches --json", "[\n{\"switch\":\"lan\",\"vm\":\"echo\",\"net\":1,"
+					 "\"mac\":\"02:00:00:00:ab:01\",\"up\":true,\"learned\":9,"
+					 "\"sent_frames\":7,"
+					 "\"sent_bytes\":700,\"received_frames\":5,\"received_"
+					 "bytes\":500,"
+					 "\"sent_malformed\":1,\"sent_forged\":2,\"sent_nowhere\":"
+					 "3,"
+					 "\"lost_no_buffer\":4,\"lost_down\":5}\n]\n");
+	network_register(NULL);
+	assert_prints("switches", "No VM has a network interface.\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, shell_setup)
 
 int main(void)
@@ -779,6 +822,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_unknown_commands),
 		TEST(test_empty_lines),
+		TEST(test_switches),
 		TEST(test_argument_counts),
 		TEST(test_every_command_checks_its_arguments),
 		TEST(test_help_of_nothing),
