@@ -13,7 +13,8 @@
 
 #define PAT_LINUX 0x0407050600070106ull
 
-static struct vm vm;
+static const struct vm_config config;
+static struct vm vm = { .config = &config };
 static struct vcpu vcpu;
 static struct vmcb vmcb;
 
