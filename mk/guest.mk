@@ -1,20 +1,35 @@
 # SPDX-License-Identifier: MIT
-# The Linux guest: Debian's cloud kernel as it is (vmlinuz, and vmlinux as unpacked from it), and a
-# small initramfs with busybox.
+# Guests: Debian's cloud kernel as it is (vmlinuz, and vmlinux as unpacked from it) and a small
+# initramfs with busybox; the same of Debian's kernel for all machines (generic-*); a whole Debian on
+# a disk; kernels that are not Linux.
 
 GUEST_PARTS := build/guest/vmlinuz build/guest/vmlinux build/guest/initrd.gz
+DEBIAN_DISK := build/guest/debian.ext4
+MORE_GUESTS := $(DEBIAN_DISK) build/guest/memtest.bin build/guest/gnumach \
+	build/guest/generic-vmlinuz build/guest/generic-vmlinux build/guest/generic-initrd.gz
 
 build/guest/vmlinuz build/guest/vmlinux: build/guest/%: $(LINUX)/%
+build/guest/generic-vmlinuz build/guest/generic-vmlinux: build/guest/generic-%: $(LINUX_GENERIC)/%
+build/guest/memtest.bin build/guest/gnumach: build/guest/%: $(KERNELS)/%
+$(DEBIAN_DISK): $(DEBIAN)/debian.ext4
+build/guest/vmlinuz build/guest/vmlinux build/guest/generic-vmlinuz build/guest/generic-vmlinux \
+build/guest/memtest.bin build/guest/gnumach $(DEBIAN_DISK):
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
 # The kernel comes first: its drivers come with it.
-build/guest/initrd.gz: tools/mkinitrd guest/init build/guest/vmlinuz
+build/guest/initrd.gz: build/guest/vmlinuz
+build/guest/generic-initrd.gz: build/guest/generic-vmlinuz
+build/guest/initrd.gz: MODULES = $(LINUX)/modules
+build/guest/generic-initrd.gz: MODULES = $(LINUX_GENERIC)/modules
+build/guest/initrd.gz build/guest/generic-initrd.gz: tools/mkinitrd guest/init
 	@mkdir -p $(@D)
 	$(call say,INITRD,$@)
 	$(Q)tools/mkinitrd -o $@ /init=guest/init \
-		$$(cd $(LINUX)/modules && for m in *; do echo "/lib/modules/$$m=$(LINUX)/modules/$$m"; done)
+		$$(cd $(MODULES) && for m in *; do echo "/lib/modules/$$m=$(MODULES)/$$m"; done)
 
-.PHONY: guest
+.PHONY: guest more-guests
 ## guest: the Linux guest's kernel and initramfs, in build/guest/
 guest: $(GUEST_PARTS)
+## more-guests: besides, a Debian on a disk, Debian's generic kernel, kernels that are not Linux
+more-guests: $(MORE_GUESTS)

@@ -64,7 +64,7 @@ build/msi/firn.stripped: $(FIRN_OBJ) $(MSI_DRIVER) $(FIRN_LIBS) linker.ld | buil
 
 .PHONY: test test-fast update-golden fuzz bench test-programs system-parts
 test-programs: $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)
-system-parts: all guest $(TEST_GUESTS)
+system-parts: all guest more-guests $(TEST_GUESTS)
 
 ## test-fast: style checks, unit tests and fuzz corpus replay (under a minute)
 test-fast: deps

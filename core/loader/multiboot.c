@@ -109,6 +109,10 @@ static enum firn_err claim_flat(struct load_plan *plan, const struct multiboot_h
 	return plan_claim(plan, &range);
 }
 
+/*
+ * The specification knows 32-bit files only. Boot loaders take 64-bit ones as well, and kernels rely on
+ * it: they begin with 32-bit code.
+ */
 static enum firn_err claim_elf(struct load_plan *plan, u64 *end)
 {
 	const struct loader_file *kernel = &plan->img->kernel;
@@ -122,13 +126,13 @@ static enum firn_err claim_elf(struct load_plan *plan, u64 *end)
 	err = elf_open(plan, kernel, &elf);
 	if (err != FIRN_OK)
 		return err;
-	if (elf.is64)
-		return plan_fail(plan, ERR_UNSUPPORTED,
-				 "multiboot 1 needs a 32-bit ELF file, or address fields in its "
-				 "header; this one is 64-bit");
 	if (!elf_entry_address(&elf, &plan->boot.rip))
 		return plan_fail(plan, ERR_FORMAT, "ELF entry 0x%llx is outside every segment",
 				 (unsigned long long)elf.entry);
+	if (plan->boot.rip > UINT32_MAX)
+		return plan_fail(plan, ERR_FORMAT,
+				 "ELF entry at 0x%llx: multiboot 1 enters 32-bit code below 4 GiB",
+				 (unsigned long long)plan->boot.rip);
 	return elf_claim_segments(plan, &elf, end);
 }
 

@@ -95,6 +95,20 @@ static void loads_elf32(void **state)
 	assert_string_equal((char *)f->ram + get32(mods + 24), "mod some args");
 }
 
+/* As GNU Mach is: a 64-bit file that begins with 32-bit code. */
+static void loads_elf64(void **state)
+{
+	struct fixture *f = *state;
+
+	make_multiboot(f, true);
+	assert_int_equal(loader_detect(&f->img), LOADER_MULTIBOOT);
+	assert_int_equal(fixture_load(f), FIRN_OK);
+	assert_int_equal(f->boot.rip, ELF_ENTRY);
+	assert_memory_equal(f->ram + ELF_PADDR, f->kernel + ELF_CODE, ELF_FILESZ);
+	assert_int_equal(f->ram[ELF_PADDR + ELF_MEMSZ - 1], 0);
+	check_info(f);
+}
+
 /* A kernel linked high but loaded low starts at the low address. */
 static void translates_the_entry(void **state)
 {
@@ -177,7 +191,8 @@ static void refuses_wrong_elf(void **state)
 	struct fixture *f = *state;
 
 	make_multiboot(f, true);
-	fixture_refuses(f, ERR_UNSUPPORTED, "32-bit ELF");
+	put64(elf_phdr(f, 0) + 24, 4 * GiB); /* p_paddr */
+	fixture_refuses(f, ERR_FORMAT, "32-bit code below 4 GiB");
 	make_multiboot(f, false);
 	put32(f->kernel + 24, ELF_PADDR + ELF_MEMSZ);
 	fixture_refuses(f, ERR_FORMAT, "ELF entry");
@@ -280,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(loads_elf32, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(loads_elf64, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(translates_the_entry, fixture_setup,
 						fixture_teardown),
 		cmocka_unit_test_setup_teardown(loads_by_address_fields, fixture_setup,
