@@ -13,6 +13,8 @@
 #define GUEST_ACPI_START 0xe0000ull
 #define GUEST_ACPI_RSDP	 0xf0000ull
 #define GUEST_ACPI_END	 0x100000ull
+/* F000:FFF0, where a PC's BIOS begins; behind the tables. */
+#define GUEST_RESET_VECTOR 0xffff0ull
 
 /* RAM that does not fit below the hole for devices continues at 4 GiB. */
 #define GUEST_HOLE_START 0xc0000000ull

@@ -341,7 +341,7 @@ enum firn_err acpi_tables_install(struct vm *vm)
 		return err;
 	len = acpi_tables_build(&cpus, tables, ACPI_TABLES_MAX);
 	err = ERR_RANGE;
-	if (len && len <= GUEST_ACPI_END - GUEST_ACPI_RSDP)
+	if (len && len <= GUEST_RESET_VECTOR - GUEST_ACPI_RSDP)
 		err = guest_load(&vm->memory, GUEST_ACPI_RSDP, tables, len);
 	free(tables);
 	return err;

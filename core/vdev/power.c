@@ -2,6 +2,8 @@
 /* Power-off and reset registers. */
 #include "core/vdev/power.h"
 
+#include "core/guest_layout.h"
+#include "core/guest_memory.h"
 #include "core/log.h"
 #include "core/vm.h"
 
@@ -87,6 +89,20 @@ const struct iodev_ops power_kbc_ops = {
 	.write = kbc_write,
 };
 
+/*
+ * Software that jumps to where a BIOS begins wants the machine to start over. Linux does so when it
+ * restarts with hardware-reduced ACPI and no UEFI.
+ */
+static const u8 bios_entry[] = {
+	0xba, 0xf9,
+	0x0c,			 /* mov $POWER_RESET_PORT, %dx */
+	0xb0, POWER_RESET_VALUE, /* mov $POWER_RESET_VALUE, %al */
+	0xee,			 /* out %al, %dx */
+	0xf4,			 /* hlt */
+	0xeb, 0xfd,		 /* jmp to the hlt */
+};
+_Static_assert(sizeof(bios_entry) <= 16, "memory below 1 MiB ends there");
+
 void power_init(struct power *power, struct vm *vm)
 {
 	power->vm = vm;
@@ -96,4 +112,7 @@ void power_init(struct power *power, struct vm *vm)
 void power_reset(struct power *power)
 {
 	__atomic_store_n(&power->reset_control, 0, __ATOMIC_RELAXED);
+	if (guest_load(&power->vm->memory, GUEST_RESET_VECTOR, bios_entry, sizeof(bios_entry)) !=
+	    FIRN_OK)
+		log_warn("%s: no memory at the BIOS entry", power->vm->config->name);
 }

@@ -137,6 +137,7 @@ static void test_uart_to_lapic(void **state)
 static void test_acpi_tables_are_in_memory(void **state)
 {
 	char signature[8];
+	u8 entry[6];
 
 	(void)state;
 	assert_int_equal(guest_read(&fake->vm.memory, GUEST_ACPI_RSDP, signature, 8), FIRN_OK);
@@ -146,6 +147,9 @@ static void test_acpi_tables_are_in_memory(void **state)
 	vdevs_reset(&fake->vm);
 	assert_int_equal(guest_read(&fake->vm.memory, GUEST_ACPI_RSDP, signature, 8), FIRN_OK);
 	assert_memory_equal(signature, "RSD PTR ", 8);
+	/* mov $0xcf9, %dx; mov $6, %al; out %al, %dx */
+	assert_int_equal(guest_read(&fake->vm.memory, 0xffff0, entry, sizeof(entry)), FIRN_OK);
+	assert_memory_equal(entry, "\xba\xf9\x0c\xb0\x06\xee", sizeof(entry));
 }
 
 static void test_power_off(void **state)
