@@ -34,9 +34,13 @@ static bool make_room(size_t len)
 		size *= 2;
 	if (size == out.size)
 		return true;
-	text = realloc(out.text, size);
+	/* Not by realloc(): that of newlib 3.3 reads as much of the old block as the new one has. */
+	text = malloc(size);
 	if (!text)
 		return false;
+	if (out.len)
+		memcpy(text, out.text, out.len);
+	free(out.text);
 	out.text = text;
 	out.size = size;
 	return true;
