@@ -34,13 +34,9 @@ static bool make_room(size_t len)
 		size *= 2;
 	if (size == out.size)
 		return true;
-	/* Not by realloc(): that of newlib 3.3 reads as much of the old block as the new one has. */
-	text = malloc(size);
+	text = realloc(out.text, size);
 	if (!text)
 		return false;
-	if (out.len)
-		memcpy(text, out.text, out.len);
-	free(out.text);
 	out.text = text;
 	out.size = size;
 	return true;
