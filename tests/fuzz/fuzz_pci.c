@@ -39,30 +39,7 @@ static void write(struct pci_address a, unsigned offset, u32 value, unsigned wid
 			config[offset + i] = value >> 8 * i;
 }
 
-u8 pci_read8(struct pci_address a, unsigned offset)
-{
-	return read(a, offset, 1);
-}
-u16 pci_read16(struct pci_address a, unsigned offset)
-{
-	return read(a, offset, 2);
-}
-u32 pci_read32(struct pci_address a, unsigned offset)
-{
-	return read(a, offset, 4);
-}
-void pci_write8(struct pci_address a, unsigned offset, u8 value)
-{
-	write(a, offset, value, 1);
-}
-void pci_write16(struct pci_address a, unsigned offset, u16 value)
-{
-	write(a, offset, value, 2);
-}
-void pci_write32(struct pci_address a, unsigned offset, u32 value)
-{
-	write(a, offset, value, 4);
-}
+#include "tests/unit/fake_pci_access.h"
 
 const struct acpi_info *platform_acpi(void)
 {
