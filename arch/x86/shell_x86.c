@@ -43,7 +43,7 @@ static const struct named_feature host_features[] = {
 	{ X86_FEATURE_IBT, "CET branch tracking" },
 };
 
-static const struct named_feature mitigation_features[] = {
+static const struct named_feature speculation_controls[] = {
 	{ X86_FEATURE_IBRS_IBPB, "IBRS and IBPB" },
 	{ X86_FEATURE_STIBP, "STIBP" },
 	{ X86_FEATURE_SSBD, "SSBD" },
@@ -153,8 +153,9 @@ void arch_shell_caps(void)
 	lacks = guest_cet_lacks();
 	shell_print("%-*s%s%s\n", LIST_INDENT, "CET for guests", lacks ? "no: " : "yes",
 		    lacks ? lacks : "");
-	print_features("mitigations", mitigation_features, ARRAY_SIZE(mitigation_features));
+	print_features("spec. controls", speculation_controls, ARRAY_SIZE(speculation_controls));
 	print_arch_capabilities();
+	shell_print("The command mitigations tells what is done about speculation attacks.\n");
 }
 
 /*
