@@ -156,6 +156,22 @@ static void unmake(struct vm *vm)
 	free(vm);
 }
 
+/* What the VM took is free again. */
+static void say_why_not_made(const struct vm_config *config, const char *step, enum firn_err err,
+			     struct load_error *error)
+{
+	struct pmem_stats st;
+	int len = snprintf(error->text, sizeof(error->text), "%s: %s", step, firn_strerror(err));
+
+	if (err != ERR_NOMEM && err != ERR_FULL)
+		return;
+	pmem_get_stats(&st);
+	snprintf(error->text + len, sizeof(error->text) - len,
+		 " (%llu MiB and page tables are wanted, %llu MiB are free, %llu MiB in one piece)",
+		 (unsigned long long)(config->memory / MiB), (unsigned long long)(st.free / MiB),
+		 (unsigned long long)(pmem_largest(HUGE_PAGE) / MiB));
+}
+
 static u64 initial_vcpus(const struct vm_config *config)
 {
 	return ~0ull >> (VM_MAX_VCPUS - config->cpus);
@@ -194,9 +210,8 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 		err = steps[i].make(vm);
 		if (err == FIRN_OK)
 			continue;
-		snprintf(error->text, sizeof(error->text), "%s: %s", steps[i].what,
-			 firn_strerror(err));
 		unmake(vm);
+		say_why_not_made(config, steps[i].what, err, error);
 		return err;
 	}
 	vms[nr_vms++] = vm;

@@ -106,7 +106,8 @@ static void test_vm_that_cannot_be_made(void **state)
 	(void)state;
 	fail_after = 1; /* the present map of the first VM */
 	start_vms(2, false);
-	assert_said("error: firn.conf:10: VM a cannot be made: memory: out of memory\n");
+	assert_said("error: firn.conf:10: VM a cannot be made: memory: out of memory"
+		    " (4 MiB and page tables are wanted, 48 MiB are free, 48 MiB in one piece)\n");
 	assert_int_equal(vm_count(), 1);
 	assert_int_equal(vm_by_name("b")->state, VM_RUNNING);
 	assert_int_equal(machine_exit_status(), 1);

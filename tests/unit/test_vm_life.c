@@ -69,7 +69,7 @@ static void test_create_fails_at_every_step(void **state)
 		fail_after = (int)i;
 		assert_int_not_equal(vm_create(&configs[0], &vm, &error), FIRN_OK);
 		assert_non_null(failed);
-		assert_string_equal(error.text, expected[i]);
+		assert_true(strncmp(error.text, expected[i], strlen(expected[i])) == 0);
 		assert_null(vm);
 		assert_int_equal(vm_count(), 0);
 		assert_nothing_used();
@@ -88,7 +88,8 @@ static void test_create_without_enough_memory(void **state)
 	(void)state;
 	configs[0].memory = FIXTURE_RAM + MiB;
 	assert_int_equal(vm_create(&configs[0], &vm, &error), ERR_NOMEM);
-	assert_string_equal(error.text, "memory: out of memory");
+	assert_string_equal(error.text, "memory: out of memory (49 MiB and page tables are wanted,"
+					" 48 MiB are free, 48 MiB in one piece)");
 	assert_nothing_used();
 }
 
@@ -109,7 +110,8 @@ static void test_create_with_memory_in_too_many_pieces(void **state)
 	}
 	configs[0].memory = 30 * MiB;
 	assert_int_equal(vm_create(&configs[0], &vm, &error), ERR_NOMEM);
-	assert_string_equal(error.text, "memory: out of memory");
+	assert_string_equal(error.text, "memory: out of memory (30 MiB and page tables are wanted,"
+					" 24 MiB are free, 2 MiB in one piece)");
 	configs[0].memory = 4 * MiB; /* two pieces */
 	vm = make_vm(0, 1);
 	assert_int_equal(vm->memory.count, 2);
