@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Code that runs under control-flow enforcement, good and bad, and what catches its exceptions. */
+#include "tests/guest/lib/callee_saved.h"
 #include "tests/guest/lib/segments.h"
 
 #define MSR_S_CET      0x6a2
@@ -20,12 +21,7 @@
 	 */
 	.globl cet_supervisor
 cet_supervisor:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	movq %rsp, saved_rsp
 	movq %rdi, %rbx
 	movl $MSR_S_CET, %ecx
@@ -44,12 +40,7 @@ cet_supervisor:
 caught:
 	movq saved_rsp, %rsp
 	movl $1, %eax
-2:	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+2:	pop_callee_saved
 	ret
 
 	/* In place of the library's entry points, which use no ENDBR64 behind their first one. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* To 16-bit real mode and back: exits must work there as well (unrestricted guest). */
+#include "tests/guest/lib/callee_saved.h"
 #include "tests/guest/lib/segments.h"
 
 #define CR0_PE	  0x1
@@ -20,12 +21,7 @@
 	/* void realmode_enter(void): the code is at REALMODE_BASE; all but RSP may change. */
 	.globl realmode_enter
 realmode_enter:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	movq %rsp, saved_rsp
 	sidt saved_idtr
 	pushq $GUEST_CS32
@@ -74,12 +70,7 @@ back64:
 	movl %eax, %gs
 	lidt saved_idtr
 	movq saved_rsp, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	pop_callee_saved
 	ret
 
 	.data

@@ -1,62 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Nested page tables: entries that the host's paging rules allow, sizes of pages, all memory returned. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
+#include "tests/unit/nested_fixture.h"
 
-#include "arch/fake/fake.h"
 #include "arch/x86/cpu.h"
-#include "arch/x86/nested_table.h"
 #include "arch/x86/svm/npt.h"
-#include "core/pmem.h"
 
-#define ADDR_MASK 0x000ffffffffff000ull
-#define LARGE	  BIT(7)
 /* PWT, PCD and PAT would choose another memory type than PAT entry 0; NX would forbid execution. */
 #define TYPE_BITS (BIT(3) | BIT(4) | BIT(63))
 #define RIGHTS	  (NPT_PRESENT | NPT_WRITABLE | NPT_USER)
 
 struct cpu_features cpu_features;
-static u64 root;
 
 static int setup(void **state)
 {
-	(void)state;
 	cpu_features.gib_pages = true;
-	root = nested_create();
-	return root ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct pmem_stats st;
-
-	(void)state;
-	nested_destroy(root);
-	pmem_get_stats(&st);
-	return st.used[PMEM_PAGE_TABLE] == 0 ? 0 : -1;
-}
-
-static int add_memory(void **state)
-{
-	(void)state;
-	fake_reset();
-	fake_set_ram(MiB, 4 * MiB);
-	return pmem_add(MiB, 4 * MiB);
+	return nested_setup(state);
 }
 
 static void expect_page(u64 gpa, u64 hpa, u64 page_size, u64 rights)
 {
-	u64 size, entry = nested_lookup(root, gpa, &size);
+	static const struct nested_type type = { .rights = RIGHTS, .mask = TYPE_BITS };
 
-	assert_int_equal(size, page_size);
-	assert_int_equal(entry & ADDR_MASK & ~(page_size - 1), hpa);
-	assert_int_equal(entry & RIGHTS, rights);
-	assert_int_equal(entry & TYPE_BITS, 0);
-	assert_int_equal(!!(entry & LARGE), page_size > PAGE_SIZE);
+	nested_expect(&type, gpa, hpa, page_size, rights);
 }
 
 /* Entries above the leaf must not take rights away: each level is checked (APM 2 15.25.5). */
@@ -71,7 +36,7 @@ static void tables_give_all_rights(void **state)
 
 		assert_int_equal(entry & RIGHTS, RIGHTS);
 		assert_int_equal(entry & TYPE_BITS, 0);
-		table = entry & ADDR_MASK;
+		table = entry & NESTED_ADDRESS;
 	}
 	expect_page(gpa, MiB, PAGE_SIZE, NPT_PRESENT | NPT_USER);
 }
@@ -103,7 +68,7 @@ static void rom(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, nested_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(tables_give_all_rights),
 		TEST(sizes),
@@ -111,5 +76,5 @@ int main(void)
 		TEST(rom),
 	};
 
-	return cmocka_run_group_tests(tests, add_memory, NULL);
+	return cmocka_run_group_tests(tests, nested_group_setup, NULL);
 }

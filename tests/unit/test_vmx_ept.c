@@ -1,60 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* Extended page tables against plain arithmetic: sizes of pages, types, holes, all memory returned. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/nested_fixture.h"
 
-#include "arch/fake/fake.h"
 #include "arch/x86/vmx/caps.h"
-#include "arch/x86/nested_table.h"
 #include "arch/x86/vmx/ept.h"
 #include "arch/x86/vmx/vmcs.h"
-#include "core/pmem.h"
 
-#define ADDR_MASK 0x000ffffffffff000ull
-#define MEMTYPE	  (7ull << 3)
-#define WB	  (6ull << 3)
-#define LARGE	  BIT(7)
-
-static u64 root;
+#define MEMTYPE (7ull << 3)
+#define WB	(6ull << 3)
 
 static int setup(void **state)
 {
-	(void)state;
 	vmx_caps.ept_vpid = EPT_CAP_1G | EPT_CAP_2M;
-	root = nested_create();
-	return root ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct pmem_stats st;
-
-	(void)state;
-	nested_destroy(root);
-	pmem_get_stats(&st);
-	return st.used[PMEM_PAGE_TABLE] == 0 ? 0 : -1;
-}
-
-static int add_memory(void **state)
-{
-	(void)state;
-	fake_reset();
-	fake_set_ram(MiB, 4 * MiB);
-	return pmem_add(MiB, 4 * MiB);
+	return nested_setup(state);
 }
 
 static void expect_page(u64 gpa, u64 hpa, u64 page_size, u64 access)
 {
-	u64 size, entry = nested_lookup(root, gpa, &size);
+	static const struct nested_type type = { EPT_RWX, MEMTYPE, WB };
 
-	assert_int_equal(size, page_size);
-	assert_int_equal(entry & ADDR_MASK & ~(page_size - 1), hpa);
-	assert_int_equal(entry & EPT_RWX, access);
-	assert_int_equal(entry & MEMTYPE, WB);
-	assert_int_equal(!!(entry & LARGE), page_size > PAGE_SIZE);
+	nested_expect(&type, gpa, hpa, page_size, access);
 }
 
 static void expect_hole(u64 gpa)
@@ -200,7 +165,7 @@ static void pointer_value(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, nested_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(largest_pages_that_fit), TEST(misaligned_backing_means_small_pages),
 		TEST(without_gigabyte_pages), TEST(unmap_leaves_the_rest),
@@ -209,5 +174,5 @@ int main(void)
 		TEST(out_of_memory),	      TEST(pointer_value),
 	};
 
-	return cmocka_run_group_tests(tests, add_memory, NULL);
+	return cmocka_run_group_tests(tests, nested_group_setup, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Interrupt entry points, catching a fault, and going to user mode and back. */
+#include "tests/guest/lib/callee_saved.h"
 #include "tests/guest/lib/segments.h"
 
 	.text
@@ -64,12 +65,7 @@ isr_common:
 	/* bool catch_call(void (*fn)(void *), void *arg, u64 *rsp): true when fn was left by a fault. */
 	.globl catch_call, catch_resume
 catch_call:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	pushfq
 	movq %rsp, (%rdx)
 	movq %rdi, %rax
@@ -80,23 +76,13 @@ catch_call:
 catch_resume: /* interrupt_dispatch has set RSP back */
 	movl $1, %eax
 1:	popfq
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	pop_callee_saved
 	ret
 
 	/* void enter_user(void (*fn)(void), u64 rflags, u64 *rsp): until fn returns. */
 	.globl enter_user, user_resume
 enter_user:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	pushfq
 	movq %rsp, (%rdx)
 	movl $GUEST_USER_DS, %eax
@@ -115,12 +101,7 @@ user_return: /* in user mode */
 	int $0x80
 user_resume:
 	popfq
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	pop_callee_saved
 	ret
 
 	.bss
