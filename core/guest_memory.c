@@ -13,7 +13,7 @@ struct piece {
 	size_t len;
 };
 
-static bool find_piece(struct memslots *ms, u64 gpa, u64 len, struct piece *p)
+static inline bool find_piece(struct memslots *ms, u64 gpa, u64 len, struct piece *p)
 {
 	p->slot = memslot_find(ms, gpa);
 	if (!p->slot)
@@ -35,12 +35,9 @@ static void mark_dirty(const struct piece *p)
 	memslot_mark_dirty(p->slot, p->offset, p->len);
 }
 
-/*
- * Most ranges are one piece, which is found once: first is where to begin, its len is 0 if there is
- * nothing. ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots.
- */
-static enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may_fill_rom,
-				 struct piece *first)
+/* ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots. */
+static __noinline enum firn_err check_pieces(struct memslots *ms, u64 gpa, u64 len,
+					     bool may_fill_rom, struct piece *first)
 {
 	enum firn_err err = FIRN_OK;
 	struct piece p;
@@ -59,6 +56,15 @@ static enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may
 	return err;
 }
 
+/* Most ranges are one piece, found once: first is where to begin, its len is 0 if there is nothing. */
+static inline enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may_fill_rom,
+					struct piece *first)
+{
+	if (unlikely(len == 0 || !find_piece(ms, gpa, len, first) || first->len != len))
+		return check_pieces(ms, gpa, len, may_fill_rom, first);
+	return first->slot->kind == MEMSLOT_ROM && !may_fill_rom ? ERR_READONLY : FIRN_OK;
+}
+
 /* Goes on behind p in a range that was checked. */
 static bool next_piece(struct memslots *ms, u64 *gpa, size_t *len, struct piece *p)
 {
@@ -75,6 +81,10 @@ enum firn_err guest_read(struct memslots *ms, u64 gpa, void *buf, size_t len)
 
 	if (err != FIRN_OK || p.len == 0)
 		return err;
+	if (likely(p.len == len)) {
+		memcpy(to, piece_ptr(&p), len);
+		return FIRN_OK;
+	}
 	do {
 		memcpy(to, piece_ptr(&p), p.len);
 		to += p.len;
@@ -103,9 +113,15 @@ enum firn_err guest_write(struct memslots *ms, u64 gpa, const void *buf, size_t 
 	struct piece first;
 	enum firn_err err = check_range(ms, gpa, len, false, &first);
 
-	if (err == FIRN_OK)
+	if (err != FIRN_OK)
+		return err;
+	if (likely(len && first.len == len)) {
+		memcpy(piece_ptr(&first), buf, len);
+		mark_dirty(&first);
+	} else {
 		fill(ms, gpa, buf, len, first);
-	return err;
+	}
+	return FIRN_OK;
 }
 
 enum firn_err guest_zero(struct memslots *ms, u64 gpa, size_t len)
@@ -178,4 +194,49 @@ void *guest_map(struct memslots *ms, u64 gpa, size_t len, enum guest_access acce
 		mark_dirty(&p);
 	}
 	return piece_ptr(&p);
+}
+
+enum firn_err guest_span_find(struct guest_span *span, struct memslots *ms, u64 gpa, u64 len,
+			      enum guest_access access)
+{
+	struct piece p;
+	enum firn_err err = check_range(ms, gpa, len, access == GUEST_READ, &p);
+
+	*span = (struct guest_span){ .ms = ms, .gpa = gpa };
+	if (err == FIRN_OK && p.len == len && len) {
+		span->slot = p.slot;
+		span->offset = p.offset;
+		span->at = piece_ptr(&p);
+	}
+	return err;
+}
+
+/* What can't be reached any more, against the contract, is not written and reads as zeros. */
+void guest_span_read_apart(const struct guest_span *span, u64 offset, void *buf, size_t len)
+{
+	if (guest_read(span->ms, span->gpa + offset, buf, len) != FIRN_OK)
+		memset(buf, 0, len);
+}
+
+void guest_span_write_apart(const struct guest_span *span, u64 offset, const void *buf, size_t len)
+{
+	enum firn_err err = guest_write(span->ms, span->gpa + offset, buf, len);
+
+	(void)err;
+}
+
+u16 guest_span_load_u16_apart(const struct guest_span *span, u64 offset)
+{
+	u16 value = 0;
+	enum firn_err err = guest_load_u16(span->ms, span->gpa + offset, &value);
+
+	(void)err;
+	return value;
+}
+
+void guest_span_store_u16_apart(const struct guest_span *span, u64 offset, u16 value)
+{
+	enum firn_err err = guest_store_u16(span->ms, span->gpa + offset, value);
+
+	(void)err;
 }

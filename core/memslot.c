@@ -93,28 +93,20 @@ enum firn_err memslot_set_dirty_log(struct memslots *ms, u64 gpa, u64 *bitmap)
 	return FIRN_OK;
 }
 
-void memslot_mark_dirty(const struct memslot *slot, u64 offset, u64 len)
+void memslot_log_write(u64 *dirty, u64 offset, u64 len)
 {
-	u64 *dirty = __atomic_load_n(&slot->dirty, __ATOMIC_ACQUIRE);
 	u64 last = (offset + len - 1) >> PAGE_SHIFT;
 
-	if (!dirty)
-		return;
 	for (u64 page = offset >> PAGE_SHIFT; page <= last; page++)
 		__atomic_fetch_or(&dirty[page / BITS_PER_WORD], BIT(page % BITS_PER_WORD),
 				  __ATOMIC_RELEASE);
 }
 
-struct memslot *memslot_find(struct memslots *ms, u64 gpa)
+struct memslot *memslot_search(struct memslots *ms, u64 gpa)
 {
 	unsigned i = first_above(ms, gpa);
 
 	return i < ms->count && ms->slot[i].gpa <= gpa ? &ms->slot[i] : NULL;
-}
-
-static bool chunk_is_present(const struct backing *b, u64 chunk)
-{
-	return __atomic_load_n(&b->present[chunk / 64], __ATOMIC_ACQUIRE) & BIT(chunk % 64);
 }
 
 /* Whoever comes first clears it; the others wait, since they may not see old contents. */
@@ -123,7 +115,7 @@ static __cold __noinline void make_present(struct backing *b, u64 chunk)
 	u64 offset = chunk * BACKING_CHUNK;
 
 	spin_lock(&b->lock);
-	if (!chunk_is_present(b, chunk)) {
+	if (!backing_chunk_is_present(b, chunk)) {
 		memset((char *)phys_to_virt(b->hpa) + offset, 0,
 		       MIN(BACKING_CHUNK, b->size - offset));
 		__atomic_fetch_or(&b->present[chunk / 64], BIT(chunk % 64), __ATOMIC_RELEASE);
@@ -131,12 +123,10 @@ static __cold __noinline void make_present(struct backing *b, u64 chunk)
 	spin_unlock(&b->lock);
 }
 
-void backing_touch(struct backing *b, u64 offset, u64 len)
+void backing_clear_new(struct backing *b, u64 offset, u64 len)
 {
-	if (!b->present)
-		return;
 	for (u64 chunk = offset / BACKING_CHUNK; chunk * BACKING_CHUNK < offset + len; chunk++)
-		if (!chunk_is_present(b, chunk))
+		if (!backing_chunk_is_present(b, chunk))
 			make_present(b, chunk);
 }
 
@@ -144,7 +134,7 @@ bool memslot_is_touched(const struct memslot *slot, u64 offset)
 {
 	const struct backing *b = slot->backing;
 
-	return !b->present || chunk_is_present(b, offset / BACKING_CHUNK);
+	return !b->present || backing_chunk_is_present(b, offset / BACKING_CHUNK);
 }
 
 void backing_forget(struct backing *b)

@@ -55,8 +55,16 @@ static inline size_t memslot_dirty_words(const struct memslot *slot)
 {
 	return DIV_ROUND_UP(slot->size / PAGE_SIZE, 64);
 }
+/* What memslot_mark_dirty() does while there is a log. */
+void memslot_log_write(u64 *dirty, u64 offset, u64 len);
 /* After a write to [offset, offset + len) of the slot, so that no harvest misses it. Any CPU. */
-void memslot_mark_dirty(const struct memslot *slot, u64 offset, u64 len);
+static inline void memslot_mark_dirty(const struct memslot *slot, u64 offset, u64 len)
+{
+	u64 *dirty = __atomic_load_n(&slot->dirty, __ATOMIC_ACQUIRE);
+
+	if (unlikely(dirty))
+		memslot_log_write(dirty, offset, len);
+}
 
 #define BACKING_CHUNK (2 * MiB)
 
@@ -66,14 +74,34 @@ static inline size_t backing_map_words(u64 size)
 	return DIV_ROUND_UP(DIV_ROUND_UP(size, BACKING_CHUNK), 64);
 }
 
-/* Clears what of [offset, offset + len) was not touched before. Any CPU. */
-void backing_touch(struct backing *backing, u64 offset, u64 len);
+static inline bool backing_chunk_is_present(const struct backing *b, u64 chunk)
+{
+	return __atomic_load_n(&b->present[chunk / 64], __ATOMIC_ACQUIRE) >> chunk % 64 & 1;
+}
+/* What backing_touch() does when some of it may be new. */
+void backing_clear_new(struct backing *b, u64 offset, u64 len);
+/* Clears what of [offset, offset + len), not empty, was not touched before. Any CPU. */
+static inline void backing_touch(struct backing *b, u64 offset, u64 len)
+{
+	u64 chunk = offset / BACKING_CHUNK;
+
+	if (b->present && unlikely(chunk != (offset + len - 1) / BACKING_CHUNK ||
+				   !backing_chunk_is_present(b, chunk)))
+		backing_clear_new(b, offset, len);
+}
 /* From now on all of it reads as zeros again. No CPU uses it. */
 void backing_forget(struct backing *backing);
 
 /* Was the memory around this offset ever touched? If not, it reads as zeros. */
 bool memslot_is_touched(const struct memslot *slot, u64 offset);
-/* The slot that holds gpa, or NULL. Binary search. */
-struct memslot *memslot_find(struct memslots *ms, u64 gpa);
+/* Binary search. */
+struct memslot *memslot_search(struct memslots *ms, u64 gpa);
+/* The slot that holds gpa, or NULL. Nearly always it is the first one: RAM from address 0. */
+static inline struct memslot *memslot_find(struct memslots *ms, u64 gpa)
+{
+	struct memslot *first = &ms->slot[0];
+
+	return likely(gpa - first->gpa < first->size) ? first : memslot_search(ms, gpa);
+}
 
 #endif

@@ -124,36 +124,44 @@ static void run_work(struct work *work)
 	virtio_kick(container_of(work, struct virtq, work));
 }
 
-static void set_live(struct virtq *vq, bool live)
+static void stop_queue(struct virtq *vq)
 {
 	spin_lock(&vq->lock);
-	vq->live = live;
+	vq->live = false;
 	spin_unlock(&vq->lock);
 }
 
-/* The features of the ring are fixed when the driver is ready, and so is the layout. */
-static bool start_queue(struct virtio_device *device, struct virtq *vq)
+/* Slots may have changed while it was not live: the ring is found again. */
+static void go_live(struct virtq *vq)
 {
-	bool good;
+	enum firn_err err;
 
-	if (!vq->enabled)
-		return true;
+	if (!vq->enabled || vq->device->paused)
+		return;
+	spin_lock(&vq->lock);
+	err = virtq_find_ring(vq);
+	vq->live = err == FIRN_OK;
+	spin_unlock(&vq->lock);
+	if (err != FIRN_OK)
+		virtio_broken(vq->device, "a ring is not aligned or not in memory");
+}
+
+/* The features of the ring are fixed when the driver is ready, and so is the layout. */
+static void start_queue(struct virtio_device *device, struct virtq *vq)
+{
 	spin_lock(&vq->lock);
 	vq->packed = virtio_has(device, VIRTIO_F_RING_PACKED);
 	vq->indirect = virtio_has(device, VIRTIO_F_RING_INDIRECT_DESC);
 	vq->event_index = virtio_has(device, VIRTIO_F_RING_EVENT_IDX);
-	good = virtq_check_layout(vq) == FIRN_OK;
 	virtq_start(vq);
-	vq->live = good && !device->paused;
 	spin_unlock(&vq->lock);
-	return good;
+	go_live(vq);
 }
 
 static void start(struct virtio_device *device)
 {
 	for (unsigned i = 0; i < device->nr_queues; i++)
-		if (!start_queue(device, &device->queue[i]))
-			virtio_broken(device, "a ring is not aligned or not in memory");
+		start_queue(device, &device->queue[i]);
 	if (device->class->started)
 		device->class->started(device);
 	/* Buffers that were there before need no kick of their own. */
@@ -223,7 +231,7 @@ void virtio_pause(struct virtio_device *device)
 	spin_lock(&device->lock);
 	device->paused = true;
 	for (unsigned i = 0; i < device->nr_queues; i++)
-		set_live(&device->queue[i], false);
+		stop_queue(&device->queue[i]);
 	spin_unlock(&device->lock);
 }
 
@@ -234,7 +242,7 @@ void virtio_resume(struct virtio_device *device)
 	spin_lock(&device->lock);
 	device->paused = false;
 	for (unsigned i = 0; ready && i < device->nr_queues; i++) {
-		set_live(&device->queue[i], device->queue[i].enabled);
+		go_live(&device->queue[i]);
 		virtio_run_later(&device->queue[i]);
 	}
 	spin_unlock(&device->lock);

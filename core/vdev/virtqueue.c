@@ -42,7 +42,7 @@ enum firn_err virtq_chain_add(struct virtq *vq, struct virtq_chain *chain, u64 g
 
 #define DESC_SIZE 16
 
-u32 virtq_indirect_count(struct virtq *vq, u64 gpa, u32 len, u16 flags)
+u32 virtq_find_indirect(struct virtq *vq, u64 gpa, u32 len, u16 flags, struct guest_span *table)
 {
 	const char *why = NULL;
 
@@ -54,7 +54,7 @@ u32 virtq_indirect_count(struct virtq *vq, u64 gpa, u32 len, u16 flags)
 		why = "the length of an indirect table is no multiple of 16";
 	else if (len / DESC_SIZE > VIRTQ_MAX_SEGMENTS)
 		why = "an indirect table is too long";
-	else if (guest_check(vq->memory, gpa, len, GUEST_READ) != FIRN_OK)
+	else if (guest_span_find(table, vq->memory, gpa, len, GUEST_READ) != FIRN_OK)
 		why = "an indirect table is not in memory";
 	if (why)
 		virtq_broken(vq, why);
@@ -69,11 +69,11 @@ void virtq_start(struct virtq *vq)
 	vq->error = NULL;
 }
 
-enum firn_err virtq_check_layout(const struct virtq *vq)
+enum firn_err virtq_find_ring(struct virtq *vq)
 {
 	if (vq->size == 0 || vq->size > VIRTQ_MAX_SIZE)
 		return ERR_INVALID;
-	return vq->packed ? packed_check_layout(vq) : split_check_layout(vq);
+	return vq->packed ? packed_find_ring(vq) : split_find_ring(vq);
 }
 
 enum firn_err virtq_pop(struct virtq *vq, struct virtq_chain *chain)

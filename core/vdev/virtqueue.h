@@ -9,11 +9,9 @@
 #ifndef FIRN_VDEV_VIRTQUEUE_H
 #define FIRN_VDEV_VIRTQUEUE_H
 
-#include "core/err.h"
-#include "core/spinlock.h"
+#include "core/guest_memory.h"
 #include "core/work.h"
 
-struct memslots;
 struct virtio_device;
 
 #define VIRTQ_MAX_SIZE	   256 /* descriptors in a ring */
@@ -47,6 +45,10 @@ struct virtq {
 	bool enabled;
 	bool packed, indirect, event_index; /* features that were agreed on */
 
+	/* Where the three parts are: found each time the queue goes live. */
+	struct {
+		struct guest_span descriptors, driver, device;
+	} at;
 	bool live; /* the device may use it: enabled, driver ready, nothing broken, VM running */
 	const char *error; /* why the last virtq_pop() failed */
 
@@ -63,8 +65,11 @@ struct virtq {
 
 /* Positions of a fresh ring. */
 void virtq_start(struct virtq *vq);
-/* Are all parts of the ring aligned and in RAM? ERR_ALIGN, ERR_RANGE, ERR_INVALID (size). */
-enum firn_err virtq_check_layout(const struct virtq *vq);
+/*
+ * Finds the ring, before the queue goes live: slots don't change while it is. ERR_ALIGN, ERR_RANGE
+ * and ERR_READONLY (not all parts are in RAM), ERR_INVALID (size).
+ */
+enum firn_err virtq_find_ring(struct virtq *vq) __must_check;
 
 /*
  * Takes the driver's next buffer. ERR_NOENT: there is none, or the queue is not live.

@@ -18,8 +18,11 @@ void virtq_chain_begin(struct virtq_chain *chain);
 /* ERR_FORMAT: too many, a sum that overflows, memory that is not there, or readable after writable. */
 enum firn_err virtq_chain_add(struct virtq *vq, struct virtq_chain *chain, u64 gpa, u32 len,
 			      bool writable);
-/* Number of descriptors in an indirect table of len bytes; 0 = not allowed (virtq_broken() was called). */
-u32 virtq_indirect_count(struct virtq *vq, u64 gpa, u32 len, u16 flags);
+/*
+ * Finds the indirect table that a descriptor with these fields names. Number of descriptors in it;
+ * 0 = not allowed (virtq_broken() was called).
+ */
+u32 virtq_find_indirect(struct virtq *vq, u64 gpa, u32 len, u16 flags, struct guest_span *table);
 
 /*
  * Orders what this CPU wrote to guest memory before what it reads next (virtio 1.2, 2.7.13.4.1). A
@@ -36,14 +39,14 @@ static inline bool virtq_passed(u16 event, u16 now, u16 old)
 	return (u16)(now - event - 1) < (u16)(now - old);
 }
 
-enum firn_err split_check_layout(const struct virtq *vq);
+enum firn_err split_find_ring(struct virtq *vq);
 enum firn_err split_pop(struct virtq *vq, struct virtq_chain *chain);
 void split_push(struct virtq *vq, const struct virtq_chain *chain, u32 written);
 bool split_wants_interrupt(struct virtq *vq);
 void split_set_kicks(struct virtq *vq, bool wanted);
 bool split_available(struct virtq *vq);
 
-enum firn_err packed_check_layout(const struct virtq *vq);
+enum firn_err packed_find_ring(struct virtq *vq);
 enum firn_err packed_pop(struct virtq *vq, struct virtq_chain *chain);
 void packed_unpop(struct virtq *vq, const struct virtq_chain *chain);
 void packed_push(struct virtq *vq, const struct virtq_chain *chain, u32 written);

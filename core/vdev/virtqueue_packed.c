@@ -24,30 +24,32 @@ struct packed_event {
 #define DESC_ALIGN  16
 #define EVENT_ALIGN 4
 
-static u64 desc_gpa(const struct virtq *vq, unsigned i)
+/* Offsets in the ring. */
+static u64 desc_at(unsigned i)
 {
-	return vq->descriptors + i * sizeof(struct packed_desc);
+	return i * sizeof(struct packed_desc);
 }
 
-static u64 flags_gpa(const struct virtq *vq, unsigned i)
+static u64 flags_at(unsigned i)
 {
-	return desc_gpa(vq, i) + offsetof(struct packed_desc, flags);
+	return desc_at(i) + offsetof(struct packed_desc, flags);
 }
 
-enum firn_err packed_check_layout(const struct virtq *vq)
+enum firn_err packed_find_ring(struct virtq *vq)
 {
 	enum firn_err err;
 
 	if (!IS_ALIGNED(vq->descriptors, DESC_ALIGN) || !IS_ALIGNED(vq->driver, EVENT_ALIGN) ||
 	    !IS_ALIGNED(vq->device_area, EVENT_ALIGN))
 		return ERR_ALIGN;
-	err = guest_check(vq->memory, vq->descriptors, vq->size * sizeof(struct packed_desc),
-			  GUEST_WRITE);
+	err = guest_span_find(&vq->at.descriptors, vq->memory, vq->descriptors,
+			      vq->size * sizeof(struct packed_desc), GUEST_WRITE);
 	if (err == FIRN_OK)
-		err = guest_check(vq->memory, vq->driver, sizeof(struct packed_event), GUEST_READ);
+		err = guest_span_find(&vq->at.driver, vq->memory, vq->driver,
+				      sizeof(struct packed_event), GUEST_READ);
 	if (err == FIRN_OK)
-		err = guest_check(vq->memory, vq->device_area, sizeof(struct packed_event),
-				  GUEST_WRITE);
+		err = guest_span_find(&vq->at.device, vq->memory, vq->device_area,
+				      sizeof(struct packed_event), GUEST_WRITE);
 	return err;
 }
 
@@ -63,32 +65,23 @@ static void advance(const struct virtq *vq, u16 *index, bool *wrap, unsigned cou
 /* 2.8.1: available when AVAIL is the driver's wrap counter and USED is not. */
 bool packed_available(struct virtq *vq)
 {
-	u16 flags;
+	u16 flags = guest_span_load_u16(&vq->at.descriptors, flags_at(vq->next_avail));
 
-	if (guest_load_u16(vq->memory, flags_gpa(vq, vq->next_avail), &flags) != FIRN_OK)
-		return false;
 	return !!(flags & DESC_AVAIL) == vq->avail_wrap && !!(flags & DESC_USED) != vq->avail_wrap;
-}
-
-static enum firn_err fetch(struct virtq *vq, u64 gpa, struct packed_desc *d)
-{
-	if (guest_read(vq->memory, gpa, d, sizeof(*d)) != FIRN_OK)
-		return virtq_broken(vq, "a descriptor is not in memory");
-	return FIRN_OK;
 }
 
 /* All descriptors of the table belong to the chain, in order; only WRITE counts (2.8.7). */
 static enum firn_err walk_indirect(struct virtq *vq, struct virtq_chain *chain,
 				   const struct packed_desc *head)
 {
-	u32 count = virtq_indirect_count(vq, head->addr, head->len, head->flags);
+	struct guest_span table;
+	u32 count = virtq_find_indirect(vq, head->addr, head->len, head->flags, &table);
 	enum firn_err err = count ? FIRN_OK : ERR_FORMAT;
 	struct packed_desc d;
 
 	for (u32 i = 0; i < count && err == FIRN_OK; i++) {
-		err = fetch(vq, head->addr + i * sizeof(d), &d);
-		if (err == FIRN_OK)
-			err = virtq_chain_add(vq, chain, d.addr, d.len, d.flags & DESC_WRITE);
+		guest_span_read(&table, desc_at(i), &d, sizeof(d));
+		err = virtq_chain_add(vq, chain, d.addr, d.len, d.flags & DESC_WRITE);
 	}
 	return err;
 }
@@ -104,9 +97,7 @@ static enum firn_err walk(struct virtq *vq, struct virtq_chain *chain)
 	do {
 		if (chain->descriptors == vq->size)
 			return virtq_broken(vq, "a chain has more descriptors than the ring");
-		err = fetch(vq, desc_gpa(vq, i), &d);
-		if (err != FIRN_OK)
-			return err;
+		guest_span_read(&vq->at.descriptors, desc_at(i), &d, sizeof(d));
 		if ((d.flags & DESC_INDIRECT) && chain->descriptors)
 			return virtq_broken(vq, "an indirect descriptor inside a chain");
 		err = d.flags & DESC_INDIRECT
@@ -151,16 +142,14 @@ void packed_push(struct virtq *vq, const struct virtq_chain *chain, u32 written)
 		u32 len;
 		u16 id;
 	} __packed used = { .len = written, .id = chain->id };
-	u64 at = desc_gpa(vq, vq->next_used) + offsetof(struct packed_desc, len);
+	u64 at = desc_at(vq->next_used) + offsetof(struct packed_desc, len);
 	u16 flags = (vq->used_wrap ? DESC_AVAIL | DESC_USED : 0) | (written ? DESC_WRITE : 0);
 
 	_Static_assert(offsetof(struct packed_desc, id) ==
 			       offsetof(struct packed_desc, len) + sizeof(u32),
 		       "length and id are neighbours");
-	/* The layout was checked when the queue was enabled, and slots don't change. */
-	if (guest_write(vq->memory, at, &used, sizeof(used)) != FIRN_OK ||
-	    guest_store_u16(vq->memory, flags_gpa(vq, vq->next_used), flags) != FIRN_OK)
-		return;
+	guest_span_write(&vq->at.descriptors, at, &used, sizeof(used));
+	guest_span_store_u16(&vq->at.descriptors, flags_at(vq->next_used), flags);
 	advance(vq, &vq->next_used, &vq->used_wrap, chain->descriptors);
 	vq->unannounced += chain->descriptors;
 }
@@ -177,24 +166,16 @@ static bool passed(const struct virtq *vq, u16 position)
 
 bool packed_wants_interrupt(struct virtq *vq)
 {
-	u64 at = vq->driver;
-	u16 position, flags;
+	const struct guest_span *event = &vq->at.driver;
+	u16 flags = guest_span_load_u16(event, offsetof(struct packed_event, flags));
 
-	if (guest_load_u16(vq->memory, at + offsetof(struct packed_event, flags), &flags) !=
-	    FIRN_OK)
-		return true;
 	if (flags != EVENT_DESC || !vq->event_index)
 		return flags != EVENT_DISABLE;
-	if (guest_load_u16(vq->memory, at + offsetof(struct packed_event, position), &position) !=
-	    FIRN_OK)
-		return true;
-	return passed(vq, position);
+	return passed(vq, guest_span_load_u16(event, offsetof(struct packed_event, position)));
 }
 
 void packed_set_kicks(struct virtq *vq, bool wanted)
 {
-	u64 at = vq->device_area + offsetof(struct packed_event, flags);
-	enum firn_err err = guest_store_u16(vq->memory, at, wanted ? EVENT_ENABLE : EVENT_DISABLE);
-
-	(void)err; /* as in packed_push() */
+	guest_span_store_u16(&vq->at.device, offsetof(struct packed_event, flags),
+			     wanted ? EVENT_ENABLE : EVENT_DISABLE);
 }

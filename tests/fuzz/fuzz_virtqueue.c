@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vq.indirect = data[0] & 2;
 	vq.event_index = data[0] & 4;
 	vq.size = vq.packed ? data[1] : 1u << data[1] % 9;
-	if (virtq_check_layout(&vq) != FIRN_OK)
+	if (virtq_find_ring(&vq) != FIRN_OK)
 		return 0;
 	virtq_start(&vq);
 	vq.live = true;

@@ -193,6 +193,90 @@ static void test_map_stays_in_one_slot(void **state)
 	assert_int_equal(dirty_rom | dirty_high, 0);
 }
 
+static void test_span(void **state)
+{
+	struct guest_span span;
+	u32 word = 0x11223344;
+
+	(void)state;
+	assert_int_equal(guest_span_find(&span, &ms, 64, 3 * PAGE_SIZE, GUEST_WRITE), FIRN_OK);
+	assert_int_equal(dirty_low, 0); /* finding is no write */
+	guest_span_store_u16(&span, PAGE_SIZE - 64, 0xabcd);
+	assert_int_equal(guest_span_load_u16(&span, PAGE_SIZE - 64), 0xabcd);
+	assert_int_equal(dirty_low, BIT(1));
+	guest_span_write(&span, 2 * PAGE_SIZE - 66, &word, sizeof(word));
+	assert_int_equal(dirty_low, BIT(1) | BIT(2));
+	word = 0;
+	guest_span_read(&span, 2 * PAGE_SIZE - 66, &word, sizeof(word));
+	assert_int_equal(word, 0x11223344);
+	assert_memory_equal(ram + 10 * PAGE_SIZE - 2, &word, sizeof(word));
+	/* logs that come and go are looked for at each write */
+	dirty_low = 0;
+	assert_int_equal(memslot_set_dirty_log(&ms, 0, NULL), FIRN_OK);
+	guest_span_store_u16(&span, 0, 1);
+	assert_int_equal(dirty_low, 0);
+	assert_int_equal(memslot_set_dirty_log(&ms, 0, &dirty_low), FIRN_OK);
+	guest_span_store_u16(&span, 0, 2);
+	assert_int_equal(dirty_low, BIT(0));
+}
+
+static void test_span_over_slots(void **state)
+{
+	u64 begin = 6 * PAGE_SIZE - 64, value = 0x1122334455667788;
+	struct guest_span span;
+
+	(void)state;
+	assert_int_equal(guest_span_find(&span, &ms, begin, 128, GUEST_WRITE), ERR_READONLY);
+	assert_int_equal(guest_span_find(&span, &ms, begin, 128, GUEST_READ), FIRN_OK);
+	assert_null(span.at);
+	memcpy(ram + 2 * PAGE_SIZE - 4, &value, 4);
+	memcpy(ram + 4 * PAGE_SIZE, (char *)&value + 4, 4);
+	value = 0;
+	guest_span_read(&span, 60, &value, sizeof(value));
+	assert_int_equal(value, 0x1122334455667788);
+	assert_int_equal(guest_span_load_u16(&span, 62), 0x5566);
+	guest_span_store_u16(&span, 64, 0xbeef);
+	assert_int_equal(guest_span_load_u16(&span, 64), 0xbeef);
+	guest_span_write(&span, 126, &value, 2);
+	assert_int_equal(dirty_high, BIT(0));
+	/* behind the contract: ROM is not written, what is not there reads as zeros */
+	guest_span_write(&span, 60, &value, sizeof(value));
+	guest_span_store_u16(&span, 0, 0xffff);
+	assert_int_equal(guest_span_load_u16(&span, 0), 0);
+	guest_span_read(&span, 4 * PAGE_SIZE, &value, sizeof(value));
+	assert_int_equal(value, 0);
+	assert_int_equal(guest_span_load_u16(&span, 4 * PAGE_SIZE), 0);
+	assert_int_equal(dirty_low | dirty_rom, 0);
+}
+
+static void test_span_bounds(void **state)
+{
+	static const struct {
+		u64 gpa, len;
+		enum firn_err read, write;
+	} rows[] = {
+		{ 0, 4 * PAGE_SIZE, FIRN_OK, FIRN_OK },
+		{ 0, 0, FIRN_OK, FIRN_OK },
+		{ 4 * PAGE_SIZE, 1, FIRN_OK, ERR_READONLY },
+		{ 4 * PAGE_SIZE - 1, 2, FIRN_OK, ERR_READONLY },
+		{ 8 * PAGE_SIZE - 1, 2, ERR_RANGE, ERR_RANGE },
+		{ 8 * PAGE_SIZE, 1, ERR_RANGE, ERR_RANGE },
+		{ ~0ull, 1, ERR_RANGE, ERR_RANGE },
+		{ ~0ull, 2, ERR_RANGE, ERR_RANGE },
+		{ 0, ~0ull, ERR_RANGE, ERR_RANGE },
+	};
+	struct guest_span span;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(guest_span_find(&span, &ms, rows[i].gpa, rows[i].len, GUEST_READ),
+				 rows[i].read);
+		assert_int_equal(guest_span_find(&span, &ms, rows[i].gpa, rows[i].len, GUEST_WRITE),
+				 rows[i].write);
+		assert_true(rows[i].write == FIRN_OK || !span.at);
+	}
+}
+
 static void test_random_use_against_copy(void **state)
 {
 	static u8 copy[8 * PAGE_SIZE], buf[8 * PAGE_SIZE];
@@ -289,6 +373,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dirty_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dirty_bitmap_of_many_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map_stays_in_one_slot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_span, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_span_over_slots, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_span_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random_use_against_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cleared_when_first_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_out_of_range_clears_nothing, setup, teardown),

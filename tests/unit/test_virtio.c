@@ -588,6 +588,36 @@ static void test_pause(void **state)
 	assert_false(dev.device.queue[0].live);
 }
 
+/* Memory is another one after the pause: in other places of the host, then without the ring. */
+static void test_ring_is_found_again(void **state)
+{
+	struct memslots *ms = &fixture_vm->vm.memory;
+	static struct backing other;
+	static u8 copy[FIXTURE_RAM];
+
+	(void)state;
+	driver_start(&drv, FEATURE, q, 1);
+	virtio_pause(&dev.device);
+	peek(0, copy, sizeof(copy));
+	other = *ms->slot[0].backing;
+	other.hpa += FIXTURE_RAM;
+	fake_set_ram(ms->slot[0].backing->hpa, 2 * FIXTURE_RAM);
+	ms->slot[0].backing = &other;
+	poke(0, copy, sizeof(copy));
+	virtio_resume(&dev.device);
+	offer(0, 0, 'x');
+	kick(&drv, 0);
+	assert_int_equal(dev.buffers, 1);
+	assert_int_equal(peek16(q[0].used + 2), 1);
+	virtio_pause(&dev.device);
+	ms->slot[0].size = RING;
+	virtio_resume(&dev.device);
+	assert_int_equal(status(), 0x4f);
+	assert_false(dev.device.queue[0].live);
+	assert_int_equal(fixture_vm->crashes, 0);
+	ms->slot[0].size = FIXTURE_RAM;
+}
+
 static void test_random_accesses(void **state)
 {
 	(void)state;
@@ -649,6 +679,7 @@ int main(void)
 		TEST(test_ring_outside_of_memory),
 		TEST(test_access_through_configuration_space),
 		TEST(test_pause),
+		TEST(test_ring_is_found_again),
 		TEST(test_random_accesses),
 		TEST(test_destroy),
 	};
