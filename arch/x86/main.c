@@ -13,6 +13,7 @@
 #include "arch/x86/power.h"
 #include "arch/x86/smp.h"
 #include "arch/x86/virt.h"
+#include "arch/x86/wx_check.h"
 #include "arch/x86/x86.h"
 #include "build/version.h"
 #include "core/console.h"
@@ -94,8 +95,10 @@ static u32 cpus_reported; /* atomic: CPUs that tried to turn virtualization on *
 /* Every CPU says for itself what became of it. */
 static bool virtualize_this_cpu(void)
 {
-	enum firn_err err = virt_cpu_enable();
+	enum firn_err err;
 
+	wx_check_cpu();
+	err = virt_cpu_enable();
 	if (err != FIRN_OK && err != ERR_STATE)
 		log_error("CPU %u: no virtualization: %s", cpu_index(),
 			  virt_cpu_status(cpu_index()));
@@ -203,6 +206,7 @@ static void run(void)
 	online = cpus_start(ap_main);
 	wait_for_reports(online);
 	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
+	wx_check_tables(&handover);
 	if (virtualized)
 		guest_cet_report();
 	cpu_loop_poll = serial_poll;

@@ -7,6 +7,7 @@
 
 #define PTE_P	 BIT(0)
 #define PTE_RW	 BIT(1)
+#define PTE_US	 BIT(2)
 #define PTE_PWT	 BIT(3)
 #define PTE_PCD	 BIT(4)
 #define PTE_A	 BIT(5)

@@ -4,6 +4,7 @@
 
 #include "arch/x86/address_space.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/identity_map.h"
 #include "arch/x86/pagetable.h"
 #include "arch/x86/x86.h"
 #include "boot/image.h"
@@ -14,8 +15,6 @@
 #define RW_NX	(LEAF | PTE_RW | PTE_NX)
 #define RO_NX	(LEAF | PTE_NX)
 #define RO_EXEC LEAF
-/* Not global: these must go when CR3 changes back. */
-#define IDENTITY (PTE_P | PTE_RW | PTE_A | PTE_D)
 
 #define IDENTITY_SIZE	  (512 * GiB)
 #define IDENTITY_MIN_SIZE (4 * GiB)
@@ -138,33 +137,24 @@ static enum firn_err fill_windows(void)
 	return err;
 }
 
-static enum firn_err map_runtime_services(const struct handover *h)
-{
-	for (u32 i = 0; i < h->nr_memory; i++) {
-		const struct handover_memory *m = &h->memory[i];
-		u64 base = MAX(m->base, IDENTITY_MIN_SIZE), end = m->base + m->size;
-		enum firn_err err;
-
-		if (m->type != HANDOVER_MEM_RUNTIME || end <= base)
-			continue;
-		err = pagetable_map(identity_root, base, base, end - base, IDENTITY, 2);
-		if (err)
-			return err;
-	}
-	return FIRN_OK;
-}
-
 static enum firn_err make_identity_root(const struct handover *h)
 {
-	u64 size = MIN(IDENTITY_SIZE, BIT(cpu_features.phys_bits));
-	enum firn_err err;
+	u64 size = cpu_features.gib_pages ? MIN(IDENTITY_SIZE, BIT(cpu_features.phys_bits))
+					  : IDENTITY_MIN_SIZE;
 
 	for (unsigned i = FIRST_HIGH_ENTRY; i < PT_ENTRIES; i++)
 		identity_root[i] = root[i];
-	if (cpu_features.gib_pages)
-		return pagetable_map(identity_root, 0, 0, size, IDENTITY, 3);
-	err = pagetable_map(identity_root, 0, 0, IDENTITY_MIN_SIZE, IDENTITY, 2);
-	return err ? err : map_runtime_services(h);
+	return identity_map(identity_root, h, size, max_level(), leaf(PTE_NX));
+}
+
+enum firn_err paging_map_trampoline(u64 page)
+{
+	return identity_map_code(identity_root, page);
+}
+
+void paging_unmap_trampoline(u64 page)
+{
+	identity_unmap_code(identity_root, page);
 }
 
 void paging_load(void)

@@ -57,10 +57,13 @@ void paging_write_code(bool on);
 u64 image_to_phys(const void *va);
 
 /*
- * CR3 of the second root: Firn's half as always, and the low 512 GiB identity-mapped, executable.
- * For EFI runtime services, AP start and reset only. Below 4 GiB.
+ * CR3 of the second root: Firn's half as always, and below it what identity_map() maps. For EFI
+ * runtime services and CPUs that start. Below 4 GiB.
  */
 u64 paging_identity_root(void);
+/* A page that CPUs start in, readable and executable in the second root only. ERR_NOMEM. Boot CPU. */
+enum firn_err paging_map_trampoline(u64 page);
+void paging_unmap_trampoline(u64 page);
 u64 paging_root(void); /* CR3 of all CPUs otherwise; the VMCS host CR3 */
 
 /* Allocates and maps the stacks of a CPU. ERR_NOMEM. Boot CPU. */

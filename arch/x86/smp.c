@@ -212,7 +212,11 @@ unsigned cpus_start(void (*main)(void))
 		log_warn("cpus: no free memory below 1 MiB, only the boot CPU is used");
 		return nr_cpus();
 	}
-	start_all(page);
+	if (paging_map_trampoline(page) == FIRN_OK)
+		start_all(page);
+	else
+		log_warn("cpus: no memory for page tables, only the boot CPU is used");
+	paging_unmap_trampoline(page);
 	pmem_free(page, PAGE_SIZE, PMEM_CPU);
 	return nr_cpus();
 }

@@ -82,6 +82,7 @@ test_memory_map_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_m
 test_memslot_SRC := core/memslot.c arch/fake/fake.c
 test_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
 	boot/multiboot2/info.c
+test_page_audit_SRC := arch/x86/identity_map.c arch/x86/page_audit.c arch/x86/pagetable.c core/log.c core/pmem.c arch/fake/fake.c
 test_pagetable_SRC := arch/x86/pagetable.c core/log.c core/pmem.c arch/fake/fake.c
 test_outer_hypervisor_SRC := arch/x86/outer_hypervisor.c
 test_pe_sections_SRC := boot/efi/pe_sections.c
