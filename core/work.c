@@ -56,8 +56,12 @@ void work_run(void)
 		return;
 	for (struct work *work = take_all(); work; work = next) {
 		next = work->next;
-		/* From here on it can be posted again, by its own run() too, which may also free it. */
-		__atomic_store_n(&work->queued, 0, __ATOMIC_RELEASE);
+		/*
+		 * From here on it can be posted again, by its own run() too, which may also free it.
+		 * A full barrier: whoever finds it queued still is promised that run() sees what
+		 * came before the post, so run() may read nothing before this store is seen.
+		 */
+		__atomic_exchange_n(&work->queued, 0, __ATOMIC_SEQ_CST);
 		work->run(work);
 	}
 }

@@ -104,6 +104,7 @@ test_switch_SRC := core/network.c net/mac_table.c net/switch.c arch/fake/fake.c
 test_timer_SRC := core/timer.c arch/fake/fake.c
 test_work_SAN := thread
 test_work_SRC := core/work.c arch/fake/fake.c
+test_work_order_SRC := $(test_work_SRC)
 test_bhb_SRC := arch/x86/bhb.S
 test_mitigations_SRC := arch/x86/mitigations.c arch/x86/mitigation_models.c
 test_mmio_mov_SRC := arch/x86/mmio_mov.c
