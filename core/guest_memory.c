@@ -13,7 +13,7 @@ struct piece {
 	size_t len;
 };
 
-static inline bool find_piece(struct memslots *ms, u64 gpa, u64 len, struct piece *p)
+static bool find_piece(struct memslots *ms, u64 gpa, u64 len, struct piece *p)
 {
 	p->slot = memslot_find(ms, gpa);
 	if (!p->slot)
@@ -23,10 +23,23 @@ static inline bool find_piece(struct memslots *ms, u64 gpa, u64 len, struct piec
 	return true;
 }
 
+static inline void *slot_ptr(const struct memslot *slot, u64 offset, u64 len)
+{
+	backing_touch(slot->backing, offset, len);
+	return (char *)phys_to_virt(slot->backing->hpa) + offset;
+}
+
 static void *piece_ptr(const struct piece *p)
 {
-	backing_touch(p->slot->backing, p->offset, p->len);
-	return (char *)phys_to_virt(p->slot->backing->hpa) + p->offset;
+	return slot_ptr(p->slot, p->offset, p->len);
+}
+
+/* The slot that holds the whole range, as nearly all ranges have one; NULL: none, or len is 0. */
+static inline const struct memslot *one_slot(struct memslots *ms, u64 gpa, u64 len)
+{
+	const struct memslot *slot = memslot_find(ms, gpa);
+
+	return slot && len - 1 < slot->size - (gpa - slot->gpa) ? slot : NULL;
 }
 
 /* After the write: a log harvested in between must not miss it (clear the bit, then copy). */
@@ -35,9 +48,12 @@ static void mark_dirty(const struct piece *p)
 	memslot_mark_dirty(p->slot, p->offset, p->len);
 }
 
-/* ERR_RANGE outranks ERR_READONLY: the answer does not depend on the order of the slots. */
-static __noinline enum firn_err check_pieces(struct memslots *ms, u64 gpa, u64 len,
-					     bool may_fill_rom, struct piece *first)
+/*
+ * first is where the range begins, its len is 0 if there is nothing. ERR_RANGE outranks ERR_READONLY:
+ * the answer does not depend on the order of the slots.
+ */
+static enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may_fill_rom,
+				 struct piece *first)
 {
 	enum firn_err err = FIRN_OK;
 	struct piece p;
@@ -56,15 +72,6 @@ static __noinline enum firn_err check_pieces(struct memslots *ms, u64 gpa, u64 l
 	return err;
 }
 
-/* Most ranges are one piece, found once: first is where to begin, its len is 0 if there is nothing. */
-static inline enum firn_err check_range(struct memslots *ms, u64 gpa, u64 len, bool may_fill_rom,
-					struct piece *first)
-{
-	if (unlikely(len == 0 || !find_piece(ms, gpa, len, first) || first->len != len))
-		return check_pieces(ms, gpa, len, may_fill_rom, first);
-	return first->slot->kind == MEMSLOT_ROM && !may_fill_rom ? ERR_READONLY : FIRN_OK;
-}
-
 /* Goes on behind p in a range that was checked. */
 static bool next_piece(struct memslots *ms, u64 *gpa, size_t *len, struct piece *p)
 {
@@ -73,22 +80,27 @@ static bool next_piece(struct memslots *ms, u64 *gpa, size_t *len, struct piece 
 	return *len > 0 && find_piece(ms, *gpa, *len, p);
 }
 
-enum firn_err guest_read(struct memslots *ms, u64 gpa, void *buf, size_t len)
+static __noinline enum firn_err read_pieces(struct memslots *ms, u64 gpa, char *to, size_t len)
 {
 	struct piece p;
 	enum firn_err err = check_range(ms, gpa, len, true, &p);
-	char *to = buf;
 
 	if (err != FIRN_OK || p.len == 0)
 		return err;
-	if (likely(p.len == len)) {
-		memcpy(to, piece_ptr(&p), len);
-		return FIRN_OK;
-	}
 	do {
 		memcpy(to, piece_ptr(&p), p.len);
 		to += p.len;
 	} while (next_piece(ms, &gpa, &len, &p));
+	return FIRN_OK;
+}
+
+enum firn_err guest_read(struct memslots *ms, u64 gpa, void *buf, size_t len)
+{
+	const struct memslot *slot = one_slot(ms, gpa, len);
+
+	if (unlikely(!slot))
+		return read_pieces(ms, gpa, buf, len);
+	memcpy(buf, slot_ptr(slot, gpa - slot->gpa, len), len);
 	return FIRN_OK;
 }
 
@@ -108,19 +120,27 @@ static void fill(struct memslots *ms, u64 gpa, const char *from, size_t len, str
 	} while (next_piece(ms, &gpa, &len, &p));
 }
 
-enum firn_err guest_write(struct memslots *ms, u64 gpa, const void *buf, size_t len)
+static __noinline enum firn_err write_pieces(struct memslots *ms, u64 gpa, const char *from,
+					     size_t len)
 {
 	struct piece first;
 	enum firn_err err = check_range(ms, gpa, len, false, &first);
 
-	if (err != FIRN_OK)
-		return err;
-	if (likely(len && first.len == len)) {
-		memcpy(piece_ptr(&first), buf, len);
-		mark_dirty(&first);
-	} else {
-		fill(ms, gpa, buf, len, first);
-	}
+	if (err == FIRN_OK)
+		fill(ms, gpa, from, len, first);
+	return err;
+}
+
+enum firn_err guest_write(struct memslots *ms, u64 gpa, const void *buf, size_t len)
+{
+	const struct memslot *slot = one_slot(ms, gpa, len);
+
+	if (unlikely(!slot))
+		return write_pieces(ms, gpa, buf, len);
+	if (slot->kind == MEMSLOT_ROM)
+		return ERR_READONLY;
+	memcpy(slot_ptr(slot, gpa - slot->gpa, len), buf, len);
+	memslot_mark_dirty(slot, gpa - slot->gpa, len);
 	return FIRN_OK;
 }
 
@@ -144,11 +164,21 @@ enum firn_err guest_load(struct memslots *ms, u64 gpa, const void *buf, size_t l
 	return err;
 }
 
-enum firn_err guest_check(struct memslots *ms, u64 gpa, u64 len, enum guest_access access)
+static __noinline enum firn_err check_pieces(struct memslots *ms, u64 gpa, u64 len,
+					     enum guest_access access)
 {
 	struct piece first;
 
 	return check_range(ms, gpa, len, access == GUEST_READ, &first);
+}
+
+enum firn_err guest_check(struct memslots *ms, u64 gpa, u64 len, enum guest_access access)
+{
+	const struct memslot *slot = one_slot(ms, gpa, len);
+
+	if (unlikely(!slot))
+		return check_pieces(ms, gpa, len, access);
+	return slot->kind == MEMSLOT_ROM && access == GUEST_WRITE ? ERR_READONLY : FIRN_OK;
 }
 
 static enum firn_err find_u16(struct memslots *ms, u64 gpa, struct piece *p)
@@ -199,14 +229,13 @@ void *guest_map(struct memslots *ms, u64 gpa, size_t len, enum guest_access acce
 enum firn_err guest_span_find(struct guest_span *span, struct memslots *ms, u64 gpa, u64 len,
 			      enum guest_access access)
 {
-	struct piece p;
-	enum firn_err err = check_range(ms, gpa, len, access == GUEST_READ, &p);
+	enum firn_err err = guest_check(ms, gpa, len, access);
+	const struct memslot *slot = err == FIRN_OK ? one_slot(ms, gpa, len) : NULL;
 
-	*span = (struct guest_span){ .ms = ms, .gpa = gpa };
-	if (err == FIRN_OK && p.len == len && len) {
-		span->slot = p.slot;
-		span->offset = p.offset;
-		span->at = piece_ptr(&p);
+	*span = (struct guest_span){ .ms = ms, .gpa = gpa, .slot = slot };
+	if (slot) {
+		span->offset = gpa - slot->gpa;
+		span->at = slot_ptr(slot, span->offset, len);
 	}
 	return err;
 }

@@ -2,19 +2,21 @@
 /* Hash table with chains; the limit for each port bounds how long anybody can make one. */
 #include "net/mac_table.h"
 
+#include <string.h>
+
 #define HASH_FACTOR 0x9e3779b97f4a7c15ull /* 2^64 divided by the golden ratio */
 #define HASH_SHIFT  56
-#define MAC_BYTES   6
 
 _Static_assert(MAC_TABLE_BUCKETS == 1 << (64 - HASH_SHIFT), "buckets are hashes");
 
 u64 mac_number(const u8 *mac)
 {
-	u64 n = 0;
+	u32 high;
+	u16 low;
 
-	for (unsigned i = 0; i < MAC_BYTES; i++)
-		n = n << 8 | mac[i];
-	return n;
+	memcpy(&high, mac, sizeof(high));
+	memcpy(&low, mac + sizeof(high), sizeof(low));
+	return (u64)__builtin_bswap32(high) << 16 | __builtin_bswap16(low);
 }
 
 static u16 *bucket_of(struct mac_table *t, u64 mac)

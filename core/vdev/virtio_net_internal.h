@@ -50,7 +50,10 @@ struct net_buffer {
 /* Each part is under its own queue's lock. */
 struct net_pair {
 	struct virtq_chain sent;
-	u8 frame[NET_LARGE_MAX];	/* a copy: the guest can't change what was checked */
+	struct {
+		struct net_header header;
+		u8 frame[NET_LARGE_MAX];
+	} copy;				/* of it: the guest can't change what was checked */
 	struct virtq_chain first, next; /* of a frame that is received */
 	struct net_buffer buffer[VIRTQ_MAX_SIZE];
 };

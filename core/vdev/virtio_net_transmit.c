@@ -30,24 +30,22 @@ static bool parse_header(const struct virtio_net *net, const struct net_header *
 static bool fetch(struct virtio_net *net, struct virtq *vq, struct net_pair *pair,
 		  struct net_frame *frame)
 {
-	struct net_header h;
+	u32 len = pair->sent.read_bytes;
 
-	if (!virtq_read(vq, &pair->sent, 0, &h, sizeof(h)))
+	if (len < sizeof(pair->copy.header) || len > sizeof(pair->copy) ||
+	    !virtq_read(vq, &pair->sent, 0, &pair->copy, len))
 		return false;
-	frame->data = pair->frame;
-	frame->len = pair->sent.read_bytes - sizeof(h);
-	return frame->len <= sizeof(pair->frame) &&
-	       virtq_read(vq, &pair->sent, sizeof(h), pair->frame, frame->len) &&
-	       parse_header(net, &h, frame) && net_frame_check(frame);
+	frame->data = pair->copy.frame;
+	frame->len = len - sizeof(pair->copy.header);
+	return parse_header(net, &pair->copy.header, frame) && net_frame_check(frame);
 }
 
 /* Answers come back to where questions were sent (5.1.6.5.6.1). */
 static void remember_flow(struct virtio_net *net, const struct net_frame *frame, unsigned pair)
 {
-	u8 *flow = &net->flow[net_frame_flow(frame) % NET_FLOWS];
-
 	if (net->config.max_virtqueue_pairs > 1)
-		__atomic_store_n(flow, (u8)(pair + 1), __ATOMIC_RELAXED);
+		__atomic_store_n(&net->flow[net_frame_flow(frame) % NET_FLOWS], (u8)(pair + 1),
+				 __ATOMIC_RELAXED);
 }
 
 enum virtq_result virtio_net_transmit(struct virtio_net *net, struct virtq *vq)

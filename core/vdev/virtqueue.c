@@ -143,9 +143,15 @@ bool virtq_available(struct virtq *vq)
 	return vq->packed ? packed_available(vq) : split_available(vq);
 }
 
+static enum firn_err copy(struct virtq *vq, u64 gpa, char *buf, u32 len, bool to_guest)
+{
+	return to_guest ? guest_write(vq->memory, gpa, buf, len)
+			: guest_read(vq->memory, gpa, buf, len);
+}
+
 /* Copies between buf and segments; the segments are known to be long enough. */
-static bool copy(struct virtq *vq, const struct virtq_segment *s, u32 offset, char *buf, u32 len,
-		 bool to_guest)
+static bool copy_segments(struct virtq *vq, const struct virtq_segment *s, u32 offset, char *buf,
+			  u32 len, bool to_guest)
 {
 	while (offset >= s->len && len) {
 		offset -= s->len;
@@ -153,11 +159,8 @@ static bool copy(struct virtq *vq, const struct virtq_segment *s, u32 offset, ch
 	}
 	for (; len; s++, offset = 0) {
 		u32 n = MIN(len, s->len - offset);
-		u64 gpa = s->gpa + offset;
-		enum firn_err err = to_guest ? guest_write(vq->memory, gpa, buf, n)
-					     : guest_read(vq->memory, gpa, buf, n);
 
-		if (err != FIRN_OK)
+		if (copy(vq, s->gpa + offset, buf, n, to_guest) != FIRN_OK)
 			return false;
 		buf += n;
 		len -= n;
@@ -165,11 +168,20 @@ static bool copy(struct virtq *vq, const struct virtq_segment *s, u32 offset, ch
 	return true;
 }
 
+/* Most copies stay in the first segment. */
+static inline bool copy_bytes(struct virtq *vq, const struct virtq_segment *s, u32 offset,
+			      void *buf, u32 len, bool to_guest)
+{
+	if (likely(len && (u64)offset + len <= s->len))
+		return copy(vq, s->gpa + offset, buf, len, to_guest) == FIRN_OK;
+	return copy_segments(vq, s, offset, buf, len, to_guest);
+}
+
 bool virtq_read(struct virtq *vq, const struct virtq_chain *chain, u32 offset, void *buf, u32 len)
 {
 	if (offset > chain->read_bytes || len > chain->read_bytes - offset)
 		return false;
-	return copy(vq, chain->segment, offset, buf, len, false);
+	return copy_bytes(vq, chain->segment, offset, buf, len, false);
 }
 
 bool virtq_write(struct virtq *vq, const struct virtq_chain *chain, u32 offset, const void *buf,
@@ -177,5 +189,5 @@ bool virtq_write(struct virtq *vq, const struct virtq_chain *chain, u32 offset, 
 {
 	if (offset > chain->write_bytes || len > chain->write_bytes - offset)
 		return false;
-	return copy(vq, chain->segment + chain->readable, offset, (char *)buf, len, true);
+	return copy_bytes(vq, chain->segment + chain->readable, offset, (void *)buf, len, true);
 }
