@@ -100,6 +100,7 @@ enum shell_result shell_remove_cpu(const struct shell_line *line);
 enum shell_result shell_power_button(const struct shell_line *line);
 enum shell_result shell_shutdown(const struct shell_line *line);
 enum shell_result shell_crash_host(const struct shell_line *line);
+enum shell_result shell_selftest(const struct shell_line *line);
 enum shell_result shell_reboot(const struct shell_line *line);
 
 /*
@@ -110,6 +111,17 @@ enum shell_result shell_reboot(const struct shell_line *line);
 void arch_shell_caps(void);
 /* Prints which speculation attacks the processor is open to and what is done against them. */
 void arch_shell_mitigations(bool json);
+/*
+ * Faults of Firn's own, made to see what stops them: run ends in a panic, or says what was not
+ * stopped or can't be tried. line: arg[0] is the name.
+ */
+struct selftest {
+	const char *name;
+	const char *help;
+	enum shell_result (*run)(const struct shell_line *line);
+};
+extern const struct selftest arch_selftests[];
+extern const size_t arch_nr_selftests;
 /* Hardware's number of a CPU (x86: APIC id), and the state of virtualization on it. */
 u32 arch_cpu_hardware_id(unsigned cpu);
 const char *arch_cpu_status(unsigned cpu);

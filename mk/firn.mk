@@ -25,9 +25,16 @@ build/firn.stripped: build/firn.elf
 # What no exit of a guest waits for is made small: start, prompt, configuration, real devices.
 FIRN_SMALL := boot/% core/config% core/loader% core/shell% core/vdev/acpi% core/vdev/rtc% drivers/% \
 	arch/x86/cpuid_build% arch/x86/identity_% arch/x86/main% arch/x86/mitig% arch/x86/page_% arch/x86/paging% arch/x86/panic% arch/x86/power% \
-	arch/x86/shell% arch/x86/smp% arch/x86/vcpu_regs% arch/x86/vmx/caps% arch/x86/vmx/entry_% \
+	arch/x86/selftest% arch/x86/shell% arch/x86/smp% arch/x86/stack_% arch/x86/vcpu_regs% arch/x86/vmx/caps% arch/x86/vmx/entry_% \
 	arch/x86/vmx/vmcs_setup% arch/x86/svm/vmrun_% arch/x86/wx_%
 $(FIRN_SMALL:%=build/firn/%): OPTIMIZE := -Os
+
+# Without stack guards: what runs before a CPU has one, or while its GS is being loaded; then the path of
+# every exit (6 instructions) and of every access to guest memory (5), which have no arrays.
+FIRN_UNGUARDED := boot/% arch/x86/cpu.c% arch/x86/gdt.c% arch/x86/hw_random.c% arch/x86/stack_guard.c% \
+	arch/x86/svm/run.c% arch/x86/svm/exits.c% arch/x86/vmx/run.c% arch/x86/vmx/exits.c% \
+	core/guest_memory.c%
+$(FIRN_UNGUARDED:%=build/firn/%): STACK_GUARD := -fno-stack-protector -DSTACK_GUARD_OFFSET=$(STACK_GUARD_OFFSET)
 
 build/firn/%.c.o: %.c $(FIRN_STAMPS) | build/version.h
 	@mkdir -p $(@D)

@@ -29,8 +29,14 @@ TARGET_INCLUDES = -I. -Iarch/x86 -Iarch/x86/vmx -Iarch/x86/svm -Ibuild -nostdinc
 # Paths in the image and its debug information don't depend on where the tree was cloned.
 REPRODUCIBLE := -ffile-prefix-map=$(CURDIR)=.
 
+# Functions with arrays, or with variables whose address is taken, compare a value of their CPU's behind
+# these before they return: stack_guard in struct cpu. Firn's own code only.
+STACK_GUARD_OFFSET := 16
+STACK_GUARD = -fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs \
+	-mstack-protector-guard-offset=$(STACK_GUARD_OFFSET) -DSTACK_GUARD_OFFSET=$(STACK_GUARD_OFFSET)
+
 # Unlike -ffreestanding alone: copies of known size are moves, not calls. The C library has the rest.
-FIRN_CFLAGS = $(TARGET_FLAGS) -fbuiltin $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
+FIRN_CFLAGS = $(TARGET_FLAGS) $(STACK_GUARD) -fbuiltin $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
 
 # The fake machine comes first; arch/x86 is for its parts that name registers without touching them.
 HOST_CFLAGS = -std=gnu11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -I. -Iarch/fake -Iarch/x86 -Ibuild \

@@ -4,6 +4,7 @@
 
 #include "arch/x86/interrupts.h"
 #include "arch/x86/paging.h"
+#include "arch/x86/stack_guard.h"
 #include "arch/x86/x86.h"
 #include "core/log.h"
 
@@ -16,10 +17,14 @@ static char boot_ist[IST_STACKS][BOOT_IST_SIZE] __aligned(16);
 
 _Static_assert(offsetof(struct cpu, self) == 0 && offsetof(struct cpu, index) == CPU_INDEX_OFFSET,
 	       "where this_cpu() and cpu_index() look");
+_Static_assert(offsetof(struct cpu, stack_guard) == STACK_GUARD_OFFSET, "where functions with a "
+									"guard look");
 
 void cpu_load_tables(struct cpu *cpu)
 {
 	cpu->self = cpu;
+	if (!cpu->stack_guard) /* functions that have it are under way */
+		cpu->stack_guard = stack_guard_new();
 	gdt_load(cpu); /* clears the GS base */
 	wrmsr(MSR_GS_BASE, (u64)cpu);
 	idt_load();

@@ -22,8 +22,9 @@ struct cpu {
 	struct cpu *self; /* at GS:0, so that this_cpu() is one load */
 	unsigned index;	  /* 0 = boot CPU */
 	u32 apic_id;
-	u32 state; /* enum cpu_state, atomic */
+	u64 stack_guard; /* arch/x86/stack_guard.h */
 	struct predictor predictor;
+	u32 state; /* enum cpu_state, atomic */
 	u64 nmi_count;
 	struct cpu_stack stack;		      /* top 0: still on the boot stack */
 	struct cpu_stack ist[IST_STACKS + 1]; /* by IST number, [0] unused */

@@ -12,6 +12,7 @@
 #include "arch/x86/platform.h"
 #include "arch/x86/power.h"
 #include "arch/x86/smp.h"
+#include "arch/x86/stack_guard.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/wx_check.h"
 #include "arch/x86/x86.h"
@@ -224,7 +225,7 @@ static void run(void)
 	cpu_loop();
 }
 
-void firn_main(struct handover *from_loader)
+__no_stack_guard void firn_main(struct handover *from_loader)
 {
 	handover = *from_loader;
 	cpu_init_boot();

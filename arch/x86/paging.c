@@ -6,6 +6,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/identity_map.h"
 #include "arch/x86/pagetable.h"
+#include "arch/x86/stack_guard.h"
 #include "arch/x86/x86.h"
 #include "boot/image.h"
 #include "core/log.h"
@@ -157,7 +158,8 @@ void paging_unmap_trampoline(u64 page)
 	identity_unmap_code(identity_root, page);
 }
 
-void paging_load(void)
+/* On a CPU that starts, GS is not set yet. */
+__no_stack_guard void paging_load(void)
 {
 	/* First: the tables have no-execute bits, which are reserved until EFER.NXE is set. */
 	cpu_set_control_registers();

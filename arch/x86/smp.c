@@ -9,6 +9,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/platform.h"
+#include "arch/x86/stack_guard.h"
 #include "arch/x86/trampoline.h"
 #include "arch/x86/tsc_sync.h"
 #include "arch/x86/x86.h"
@@ -102,7 +103,7 @@ static void set_phase(enum ap_phase phase)
 }
 
 /* The first C code of a started CPU, on its own stack, still on the identity root. */
-static __noreturn void ap_entry(struct cpu *cpu)
+static __noreturn __no_stack_guard void ap_entry(struct cpu *cpu)
 {
 	u32 state;
 

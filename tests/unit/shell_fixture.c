@@ -212,6 +212,17 @@ void arch_shell_mitigations(bool json)
 	shell_print(json ? "{}\n" : "none\n");
 }
 
+static enum shell_result fake_selftest(const struct shell_line *line)
+{
+	shell_print("%s with %u words\n", line->arg[0], line->nr_args);
+	return SHELL_DONE;
+}
+const struct selftest arch_selftests[] = {
+	{ "first", "does one thing", fake_selftest },
+	{ "second", "does another", fake_selftest },
+};
+const size_t arch_nr_selftests = ARRAY_SIZE(arch_selftests);
+
 void arch_shell_caps(void)
 {
 	shell_print("processor fake\n");

@@ -543,6 +543,15 @@ static void test_crash_host(void **state)
 	fake_panic_target = NULL;
 }
 
+static void test_selftest(void **state)
+{
+	(void)state;
+	assert_prints("selftest second ret 1", "second with 3 words\n");
+	assert_prints("selftest", "first      does one thing\nsecond     does another\n");
+	assert_prints("selftest thir", "there is no self-test \"thir\", only:\n"
+				       "first      does one thing\nsecond     does another\n");
+}
+
 static void test_shell_run(void **state)
 {
 	(void)state;
@@ -852,6 +861,7 @@ int main(void)
 		TEST(test_log),
 		TEST(test_caps_version_end),
 		TEST(test_crash_host),
+		TEST(test_selftest),
 		TEST(test_shell_run),
 		TEST(test_shell_run_too_long),
 		TEST(test_slow_consoles_get_whole_lines),
