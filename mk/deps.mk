@@ -7,6 +7,7 @@ NEWLIB := $(THIRD_PARTY)/newlib
 ZYDIS := $(THIRD_PARTY)/zydis
 LINUX := $(THIRD_PARTY)/linux
 LINUX_GENERIC := $(THIRD_PARTY)/linux-generic
+LINUX_CET := $(THIRD_PARTY)/linux-cet
 KERNELS := $(THIRD_PARTY)/kernels
 DEBIAN := $(THIRD_PARTY)/debian
 # For programs of the build machine: test_x_LIBS := $(ZYDIS_HOST)
@@ -32,6 +33,7 @@ $(eval $(call PART,newlib,tools/build-newlib))
 $(eval $(call PART,zydis,tools/build-zydis tools/prune-zydis))
 $(eval $(call PART,linux,tools/build-linux tools/unpack-vmlinux))
 $(eval $(call PART,linux-generic,tools/build-linux tools/unpack-vmlinux))
+$(eval $(call PART,linux-cet,tools/build-linux tools/unpack-vmlinux))
 $(eval $(call PART,kernels,tools/build-kernels))
 $(eval $(call PART,debian,tools/build-debian))
 
@@ -41,5 +43,6 @@ $(NEWLIB)/libc.a: $(NEWLIB).stamp ;
 $(ZYDIS)/libzydis.a $(ZYDIS)/libzydis-host.a: $(ZYDIS).stamp ;
 $(LINUX)/vmlinux $(LINUX)/vmlinuz: $(LINUX).stamp ;
 $(LINUX_GENERIC)/vmlinux $(LINUX_GENERIC)/vmlinuz: $(LINUX_GENERIC).stamp ;
+$(LINUX_CET)/vmlinux $(LINUX_CET)/vmlinuz: $(LINUX_CET).stamp ;
 $(KERNELS)/memtest.bin $(KERNELS)/gnumach: $(KERNELS).stamp ;
 $(DEBIAN)/debian.ext4: $(DEBIAN).stamp ;
