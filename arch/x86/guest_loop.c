@@ -2,6 +2,8 @@
 /* What ends a vCPU's time on its CPU, besides its own exits. */
 #include "arch/x86/guest_exits.h"
 
+#include "arch/x86/virt.h"
+
 bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
 {
 	if (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING) {
@@ -13,6 +15,8 @@ bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
 		return false;
 	}
 	if (vcpu->state == VCPU_HALTED) {
+		/* Kept, because who posts to it later finds it not loaded. */
+		vcpu->arch.halt_masked = !(virt_get(vcpu, VREG_RFLAGS) & RFLAGS_IF);
 		if (!vcpu_can_wake(vcpu)) {
 			*stop = VCPU_STOP_HALTED;
 			return false;

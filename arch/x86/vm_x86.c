@@ -201,9 +201,11 @@ bool arch_vcpu_in_kernel(struct vcpu *vcpu)
 	return (ss.ar >> SEG_AR_DPL_SHIFT & 3) == 0;
 }
 
+/* Only an interrupt that the guest would take ends HLT (SDM 2A HLT). */
 bool vcpu_can_wake(struct vcpu *vcpu)
 {
-	return lapic_has_work(&vcpu->arch.lapic) || virt_event_queued(vcpu) ||
+	return (!vcpu->arch.halt_masked && lapic_has_work(&vcpu->arch.lapic)) ||
+	       virt_event_queued(vcpu) ||
 	       (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) &
 		(VCPU_EVENT_NMI | VCPU_EVENT_UNHALT));
 }

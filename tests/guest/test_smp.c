@@ -14,7 +14,7 @@
 
 /* One for each started processor, by APIC id. */
 static struct ap {
-	volatile unsigned starts, pings, nmis, tsc_backwards, counted;
+	volatile unsigned starts, pings, nmis, tsc_backwards, counted, left_hlt;
 	volatile u64 apic_base, lstar, cr0;
 } ap[SMP_MAX];
 
@@ -157,6 +157,35 @@ static void check_restart(void)
 	      wait_count(&ap[1].starts, 2, PATIENCE), "%u starts", ap[1].starts);
 }
 
+static void halt_masked(void)
+{
+	apic_write(APIC_SVR, APIC_SVR_ENABLE | APIC_SPURIOUS);
+	__atomic_fetch_add(&ap[1].starts, 1, __ATOMIC_SEQ_CST);
+	__asm__ volatile("cli; hlt" : : : "memory");
+	ap[1].left_hlt = 1;
+	for (;;)
+		irq_wait();
+}
+
+/* SDM 2A HLT: enabled interrupts end it; with IF = 0 that leaves NMI and INIT. */
+static void check_masked_hlt(void)
+{
+	unsigned pings = ap[1].pings;
+
+	smp_prepare(halt_masked);
+	smp_start(1);
+	wait_count(&ap[1].starts, 3, PATIENCE);
+	smp_send(1, ICR_ASSERT | VECTOR_PING);
+	spin_ticks(2 * late_ticks());
+	check_eq("HLT with interrupts off: a fixed interrupt does not end it", ap[1].left_hlt, 0);
+	smp_send(1, ICR_ASSERT | ICR_NMI);
+	check("HLT with interrupts off: an NMI does", wait_count(&ap[1].left_hlt, 1, PATIENCE),
+	      "not within %llu ticks", (unsigned long long)PATIENCE);
+	check("HLT with interrupts off: the interrupt comes when they are on",
+	      wait_count(&ap[1].pings, pings + 1, PATIENCE), "%u before, %u now", pings,
+	      ap[1].pings);
+}
+
 /* A processor that was given back is gone, and no SIPI brings it back. */
 static void check_ejected(void)
 {
@@ -165,7 +194,7 @@ static void check_ejected(void)
 	check_eq("an ejected processor is not there", inb(HOTPLUG_CONTROL), 0);
 	smp_start(1);
 	spin_ticks(2 * late_ticks());
-	check_eq("INIT and SIPI do not start it", ap[1].starts, 2);
+	check_eq("INIT and SIPI do not start it", ap[1].starts, 3);
 }
 
 GUEST_TEST(smp)
@@ -183,5 +212,6 @@ GUEST_TEST(smp)
 	check_interrupts(count);
 	check_work(count);
 	check_restart();
+	check_masked_hlt();
 	check_ejected();
 }

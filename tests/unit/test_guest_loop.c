@@ -70,6 +70,21 @@ static void expect_stop(enum vcpu_stop expected)
 	assert_int_equal(stop, expected);
 }
 
+/* What a halted vCPU is asked when it is not loaded, by those who post to it. */
+static void hlt_keeps_whether_interrupts_are_on(void **state)
+{
+	enum vcpu_stop stop;
+
+	(void)state;
+	vcpu->state = VCPU_HALTED;
+	virt_set(vcpu, VREG_RFLAGS, RFLAGS_ONE);
+	assert_false(guest_may_run(vcpu, &stop));
+	assert_true(vcpu->arch.halt_masked);
+	virt_set(vcpu, VREG_RFLAGS, RFLAGS_ONE | RFLAGS_IF);
+	assert_false(guest_may_run(vcpu, &stop));
+	assert_false(vcpu->arch.halt_masked);
+}
+
 static void nothing_to_do(void **state)
 {
 	enum vcpu_stop stop;
@@ -167,8 +182,13 @@ static void end_of_the_slice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing_to_do),	TEST(events),	  TEST(posted_work),
-		TEST(halted),		TEST(due_timers), TEST(until_the_timer_or_the_slice),
+		TEST(nothing_to_do),
+		TEST(hlt_keeps_whether_interrupts_are_on),
+		TEST(events),
+		TEST(posted_work),
+		TEST(halted),
+		TEST(due_timers),
+		TEST(until_the_timer_or_the_slice),
 		TEST(end_of_the_slice),
 	};
 
