@@ -183,6 +183,12 @@ void vmx_vmcs_load(struct vmx_cpu *cpu, struct vmx_vcpu *v)
 	cpu->active = v;
 }
 
+void vmx_cpu_flush_nested(const struct vmx_cpu *cpu, u64 eptp)
+{
+	if (cpu->state == VMX_ON)
+		invept(INV_SINGLE, eptp);
+}
+
 static void leave_vmx(struct vmx_cpu *cpu)
 {
 	cpu->state = VMX_DRAINING;

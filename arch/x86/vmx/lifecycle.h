@@ -41,6 +41,9 @@ void vmx_vmcs_load(struct vmx_cpu *cpu, struct vmx_vcpu *v);
 /* Writes the VMCS back to memory and forgets it here; harmless when it is not active. */
 void vmx_vmcs_clear(struct vmx_cpu *cpu, struct vmx_vcpu *v);
 
+/* Drops what this CPU has cached of nested tables; one without VMX has nothing, and no INVEPT. */
+void vmx_cpu_flush_nested(const struct vmx_cpu *cpu, u64 eptp);
+
 const char *vmx_cpu_state_name(enum vmx_cpu_state state);
 
 #endif

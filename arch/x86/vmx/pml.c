@@ -43,7 +43,7 @@ void vmx_watch(struct vm *vm, u64 gpa, u64 size)
 
 void vmx_flush_nested(struct vm *vm)
 {
-	invept(INV_SINGLE, ept_pointer(vm->arch.nested_root));
+	vmx_cpu_flush_nested(vmx_this_cpu(), ept_pointer(vm->arch.nested_root));
 }
 
 static void mark_page(struct vm *vm, u64 gpa)
