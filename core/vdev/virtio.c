@@ -13,7 +13,7 @@
 /* What every device offers. */
 #define COMMON_FEATURES                                                               \
 	(VIRTIO_F_RING_INDIRECT_DESC | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_VERSION_1 | \
-	 VIRTIO_F_RING_PACKED)
+	 VIRTIO_F_RING_PACKED | VIRTIO_F_RING_RESET)
 
 /* Reasons of the ISR register, virtio 1.2, 4.1.4.5 */
 #define ISR_QUEUE  BIT(0)
@@ -147,8 +147,10 @@ static void go_live(struct virtq *vq)
 }
 
 /* The features of the ring are fixed when the driver is ready, and so is the layout. */
-static void start_queue(struct virtio_device *device, struct virtq *vq)
+static void start_queue(struct virtq *vq)
 {
+	const struct virtio_device *device = vq->device;
+
 	spin_lock(&vq->lock);
 	vq->packed = virtio_has(device, VIRTIO_F_RING_PACKED);
 	vq->indirect = virtio_has(device, VIRTIO_F_RING_INDIRECT_DESC);
@@ -161,7 +163,7 @@ static void start_queue(struct virtio_device *device, struct virtq *vq)
 static void start(struct virtio_device *device)
 {
 	for (unsigned i = 0; i < device->nr_queues; i++)
-		start_queue(device, &device->queue[i]);
+		start_queue(&device->queue[i]);
 	if (device->class->started)
 		device->class->started(device);
 	/* Buffers that were there before need no kick of their own. */
@@ -201,21 +203,34 @@ void virtio_write_status(struct virtio_device *device, u8 status)
 		start(device);
 }
 
-static void reset_queue(struct virtq *vq)
+void virtio_enable_queue(struct virtq *vq)
 {
+	vq->enabled = true;
+	if (!(status_of(vq->device) & VIRTIO_STATUS_DRIVER_OK))
+		return;
+	start_queue(vq);
+	virtio_run_later(vq);
+}
+
+void virtio_reset_queue(struct virtq *vq)
+{
+	struct virtio_device *device = vq->device;
+
 	spin_lock(&vq->lock);
 	vq->live = vq->enabled = false;
 	vq->size = vq->max_size;
 	vq->descriptors = vq->driver = vq->device_area = 0;
 	__atomic_store_n(&vq->msix_vector, VIRTIO_NO_VECTOR, __ATOMIC_RELAXED);
 	virtq_start(vq);
+	if (device->class->reset_queue)
+		device->class->reset_queue(device, vq);
 	spin_unlock(&vq->lock);
 }
 
 void virtio_reset(struct virtio_device *device)
 {
 	for (unsigned i = 0; i < device->nr_queues; i++)
-		reset_queue(&device->queue[i]);
+		virtio_reset_queue(&device->queue[i]);
 	if (device->class->reset)
 		device->class->reset(device);
 	device->features = 0;

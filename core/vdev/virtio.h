@@ -27,6 +27,7 @@ enum virtio_id {
 #define VIRTIO_F_RING_EVENT_IDX	    BIT(29)
 #define VIRTIO_F_VERSION_1	    BIT(32)
 #define VIRTIO_F_RING_PACKED	    BIT(34)
+#define VIRTIO_F_RING_RESET	    BIT(40)
 
 /* Device status, virtio 1.2, 2.1 */
 #define VIRTIO_STATUS_ACKNOWLEDGE BIT(0)
@@ -66,7 +67,12 @@ struct virtio_class {
 			     u64 value);
 	/* The driver is ready: device->features are in force. Device locked. NULL = nothing to do. */
 	void (*started)(struct virtio_device *device);
-	/* Back to power-on; no queue is live, no handler runs. Device locked. NULL = nothing to do. */
+	/* What it holds of the queue's buffers is gone. Queue locked. NULL = it never holds any. */
+	void (*reset_queue)(struct virtio_device *device, struct virtq *vq);
+	/*
+	 * Back to power-on, after reset_queue() of each queue; none is live, no handler runs. Device
+	 * locked. NULL = nothing to do.
+	 */
 	void (*reset)(struct virtio_device *device);
 	/* Frees what surrounds device. */
 	void (*destroy)(struct virtio_device *device);
@@ -146,6 +152,10 @@ void virtio_kick(struct virtq *vq);
 void virtio_write_status(struct virtio_device *device, u8 status);
 /* Power-on state. Device locked; handlers that run end first. */
 void virtio_reset(struct virtio_device *device);
+/* The same for one queue, which the driver may set up and enable again (2.6.1). */
+void virtio_reset_queue(struct virtq *vq);
+/* The driver enables a queue. Device locked. */
+void virtio_enable_queue(struct virtq *vq);
 /* The VM stops: handlers end and none starts. The VM runs again: what waited goes on. Boot CPU. */
 void virtio_pause(struct virtio_device *device);
 void virtio_resume(struct virtio_device *device);

@@ -277,13 +277,10 @@ static enum virtq_result run_queue(struct virtio_device *device, struct virtq *v
 	return VIRTQ_MORE;
 }
 
-/* Requests of before the reset are gone. What they wrote stays. */
-static void reset(struct virtio_device *device)
+/* The request of before the reset is gone. What it wrote stays. */
+static void reset_queue(struct virtio_device *device, struct virtq *vq)
 {
-	struct virtio_blk *blk = of_device(device);
-
-	for (unsigned i = 0; i < device->nr_queues; i++)
-		blk->queue[i].busy = false;
+	of_device(device)->queue[vq->index].busy = false;
 }
 
 static void destroy(struct virtio_device *device)
@@ -299,7 +296,7 @@ static const struct virtio_class blk_class = {
 	.id = VIRTIO_ID_BLOCK,
 	.pci_class = PCI_CLASS(0x01, 0x80, 0), /* mass storage, other */
 	.run_queue = run_queue,
-	.reset = reset,
+	.reset_queue = reset_queue,
 	.destroy = destroy,
 };
 

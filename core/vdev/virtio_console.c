@@ -154,9 +154,10 @@ void virtio_console_output_ready(struct vm *vm)
 		virtio_run_later(&con->device.queue[QUEUE_TRANSMIT]);
 }
 
-static void reset(struct virtio_device *device)
+static void reset_queue(struct virtio_device *device, struct virtq *vq)
 {
-	of_device(device)->busy = false;
+	if (vq->index == QUEUE_TRANSMIT)
+		of_device(device)->busy = false;
 }
 
 static void destroy(struct virtio_device *device)
@@ -169,7 +170,7 @@ static const struct virtio_class console_class = {
 	.id = VIRTIO_ID_CONSOLE,
 	.pci_class = OTHER_CLASS,
 	.run_queue = run_queue,
-	.reset = reset,
+	.reset_queue = reset_queue,
 	.destroy = destroy,
 };
 

@@ -53,7 +53,7 @@ struct virtio_pci_access_cap {
 	u8 data[4];
 };
 
-/* Common configuration, 4.1.4.3 */
+/* Common configuration, virtio 1.3, 4.1.4.3 */
 struct common_cfg {
 	u32 device_feature_select, device_feature;
 	u32 driver_feature_select, driver_feature;
@@ -61,8 +61,10 @@ struct common_cfg {
 	u8 device_status, config_generation;
 	u16 queue_select, queue_size, queue_msix_vector, queue_enable, queue_notify_off;
 	u64 queue_desc, queue_driver, queue_device;
+	u16 queue_notif_config_data, queue_reset;
+	u16 admin_queue_index, admin_queue_num;
 };
-_Static_assert(sizeof(struct common_cfg) == 56, "virtio 1.2, 4.1.4.3");
+_Static_assert(sizeof(struct common_cfg) == 64, "virtio 1.3, 4.1.4.3");
 #define FIELD(name) offsetof(struct common_cfg, name)
 
 static struct virtq *selected_queue(struct virtio_device *device)
@@ -157,6 +159,25 @@ static void write_queue_size(struct virtq *vq, u16 size)
 		vq->size = size;
 }
 
+static bool agreed_on(const struct virtio_device *device, u64 feature)
+{
+	return (device->status & VIRTIO_STATUS_FEATURES_OK) && virtio_has(device, feature);
+}
+
+/* Once the driver is ready, only queues that it may reset can be set up (2.6.1). */
+static bool may_set_up(const struct virtio_device *device, const struct virtq *vq)
+{
+	return !vq->enabled && (!(device->status & VIRTIO_STATUS_DRIVER_OK) ||
+				agreed_on(device, VIRTIO_F_RING_RESET));
+}
+
+/* A reset is complete when the write is, so the register never reads as 1 (4.1.4.3.1). */
+static void write_queue_reset(struct virtio_device *device, struct virtq *vq, u16 value)
+{
+	if (value == 1 && agreed_on(device, VIRTIO_F_RING_RESET))
+		virtio_reset_queue(vq);
+}
+
 /* Layout and size stay once the queue is enabled; only a reset disables it. */
 static void write_queue(struct virtio_device *device, u64 offset, unsigned width, u64 value)
 {
@@ -164,17 +185,17 @@ static void write_queue(struct virtio_device *device, u64 offset, unsigned width
 
 	if (!vq)
 		return;
-	if (offset == FIELD(queue_msix_vector) && width == sizeof(u16)) {
+	if (offset == FIELD(queue_msix_vector) && width == sizeof(u16))
 		write_vector(device, &vq->msix_vector, value);
+	else if (offset == FIELD(queue_reset) && width == sizeof(u16))
+		write_queue_reset(device, vq, value);
+	else if (!may_set_up(device, vq))
 		return;
-	}
-	if (vq->enabled || (device->status & VIRTIO_STATUS_DRIVER_OK))
-		return;
-	if (offset == FIELD(queue_size) && width == sizeof(u16))
+	else if (offset == FIELD(queue_size) && width == sizeof(u16))
 		write_queue_size(vq, value);
-	else if (offset == FIELD(queue_enable) && width == sizeof(u16))
-		vq->enabled = value == 1;
-	else if (offset >= FIELD(queue_desc))
+	else if (offset == FIELD(queue_enable) && width == sizeof(u16) && value == 1)
+		virtio_enable_queue(vq);
+	else if (offset >= FIELD(queue_desc) && offset < FIELD(queue_notif_config_data))
 		write_address(vq, offset, width, value);
 }
 

@@ -87,6 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	poke(0, data + 1, size - 1);
 	driver_start(&d, features, &q, 1);
 	kick(&d, 0);
+	if (data[0] & 4) { /* in the middle of a request, if that is a long one */
+		common_set(&d, REG_QUEUE_SELECT, 2, 0);
+		common_set(&d, REG_QUEUE_RESET, 2, 1);
+		require(common_get(&d, REG_QUEUE_ENABLE, 2) == 0);
+		driver_queue(&d, 0, &q);
+	}
 	run_posted_work();
 	require(fixture_vm->crashes == 0);
 	read_a_sector(&d);

@@ -52,18 +52,33 @@ static u64 features(const struct driver *d, u8 without)
 	return without & 0x10 ? all | VIRTIO_F_RING_PACKED : all;
 }
 
+static struct split_queue queue_at(unsigned i, unsigned n)
+{
+	u64 at = (i * QUEUES + n) * RING_STEP;
+
+	return (struct split_queue){
+		.desc = at, .avail = at + 0x80, .used = at + 0xa0, .size = RING_SIZE
+	};
+}
+
 static void start(const struct driver *d, unsigned i, u8 without)
 {
 	struct split_queue q[QUEUES];
 
-	for (unsigned n = 0; n < QUEUES; n++) {
-		u64 at = (i * QUEUES + n) * RING_STEP;
-
-		q[n] = (struct split_queue){
-			.desc = at, .avail = at + 0x80, .used = at + 0xa0, .size = RING_SIZE
-		};
-	}
+	for (unsigned n = 0; n < QUEUES; n++)
+		q[n] = queue_at(i, n);
 	driver_start(d, features(d, without), q, QUEUES);
+}
+
+/* The queue begins at the start of its ring again, whose contents the other ones may have changed. */
+static void reset_queue(const struct driver *d, unsigned i, unsigned n)
+{
+	struct split_queue q = queue_at(i, n);
+
+	common_set(d, REG_QUEUE_SELECT, 2, n);
+	common_set(d, REG_QUEUE_RESET, 2, 1);
+	require(common_get(d, REG_QUEUE_ENABLE, 2) == 0);
+	driver_queue(d, n, &q);
 }
 
 /* A frame between drivers that keep the rules. */
@@ -105,8 +120,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start(&d[i], i, data[i]);
 	}
 	for (unsigned n = QUEUES; n-- > 0;)
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = 0; i < 2; i++) {
 			kick(&d[i], n);
+			if (data[i] & 0x20)
+				reset_queue(&d[i], i, n);
+		}
 	run_posted_work();
 	require(fixture_vm->crashes == 0);
 	send_a_frame(d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtio devices: the entropy device, a disk (bytes counted from 0 to 255), MSI-X masking, BARs that
- * move, and rings that break the rules.
+ * move, rings that break the rules, and resets of single queues.
  */
 #include "tests/guest/lib/apic.h"
 #include "tests/guest/lib/printf.h"
@@ -190,6 +190,55 @@ static void check_bad_rings(void)
 	check_eq("ring: the disk works again", request(BLK_IN, 1, data, SECTOR), 0);
 }
 
+/* The driver's part of a reset of queue 0, which then has an empty ring. */
+static void reset_queue(struct virtio_guest *d)
+{
+	d->common->queue_select = 0;
+	d->common->queue_reset = 1;
+	check_eq("queue: reset at once", d->common->queue_reset, 0);
+	check_eq("queue: off", d->common->queue_enable, 0);
+	check_eq("queue: no address", d->common->queue_desc[0] | d->common->queue_desc[1], 0);
+}
+
+static void queue_again(struct virtio_guest *d)
+{
+	d->used_seen = 0;
+	virtio_queue(d, 0, &ring);
+	d->common->queue_vector = 1;
+}
+
+static void check_queue_reset(void)
+{
+	static u8 bytes[16];
+
+	virtio_start(&disk, &ring, VECTOR_CONFIG, VECTOR_DISK);
+	for (unsigned i = 0; i < 3; i++) {
+		u16 used;
+
+		request(BLK_IN, 1, data, SECTOR);
+		reset_queue(&disk);
+		irq_log.count = 0;
+		used = ring.used.idx;
+		ring.avail.idx++; /* nobody looks */
+		*disk.notify = 0;
+		spin_ticks(late_ticks());
+		check_eq("queue: its ring rests", ring.used.idx, used);
+		queue_again(&disk);
+		check_eq("queue: the disk works again", request(BLK_IN, 3, data, SECTOR), 0);
+		check("queue: contents", is_pattern(data, 0), "0x%x", data[0]);
+		check("queue: interrupt", wait_count(&irq_log.count, 1, PATIENCE), "none");
+		check_eq("queue: the device is well", disk.common->status, STATUS_OK);
+	}
+	virtio_start(&rng, &ring, VECTOR_CONFIG, VECTOR_RNG);
+	reset_queue(&rng);
+	queue_again(&rng);
+	describe(0, bytes, sizeof(bytes), DESC_WRITE);
+	virtio_offer(&rng, 0);
+	check_eq("queue: the entropy device works again", virtio_wait_used(&rng), sizeof(bytes));
+	rng.common->status = 0;
+	virtio_start(&disk, &ring, VECTOR_CONFIG, VECTOR_DISK);
+}
+
 static u64 home;
 
 static void check_moving(void)
@@ -266,6 +315,7 @@ GUEST_TEST(virtio)
 		check_clearing();
 		check_masking();
 		check_bad_rings();
+		check_queue_reset();
 		check_moving();
 		check_moving_under_load();
 		disk.common->status = 0;

@@ -21,7 +21,7 @@
 static struct {
 	struct virtio_device device;
 	u8 config[10];
-	unsigned runs[QUEUES], buffers, resets, starts, destroyed;
+	unsigned runs[QUEUES], queue_resets[QUEUES], buffers, resets, starts, destroyed;
 	u64 config_written;
 	enum virtq_result result;
 	unsigned budget;
@@ -75,6 +75,14 @@ static void started(struct virtio_device *device)
 	dev.starts++;
 }
 
+static void queue_reset(struct virtio_device *device, struct virtq *vq)
+{
+	assert_true(vq->lock.locked);
+	assert_false(vq->live);
+	if (device == &dev.device)
+		dev.queue_resets[vq->index]++;
+}
+
 static void reset(struct virtio_device *device)
 {
 	for (unsigned i = 0; i < device->nr_queues; i++)
@@ -96,6 +104,7 @@ static const struct virtio_class class = {
 	.features_possible = features_possible,
 	.config_write = config_write,
 	.started = started,
+	.reset_queue = queue_reset,
 	.reset = reset,
 	.destroy = destroy,
 };
@@ -124,6 +133,7 @@ static int setup(void **state)
 	dev.result = VIRTQ_MORE;
 	assert_int_equal(virtio_create(&dev.device, &fixture_vm->vm, &class, &s), FIRN_OK);
 	dev.resets = 0;
+	memset(dev.queue_resets, 0, sizeof(dev.queue_resets));
 	drv = driver_probe(SLOT);
 	for (unsigned i = 0; i < QUEUES; i++)
 		q[i] = split_queue_at(RING + 0x1000 * i, 16);
@@ -199,7 +209,7 @@ static void test_features(void **state)
 {
 	(void)state;
 	assert_int_equal(offered_features(&drv),
-			 FEATURE | NEEDS | BIT(28) | BIT(29) | BIT(32) | BIT(34));
+			 FEATURE | NEEDS | BIT(28) | BIT(29) | BIT(32) | BIT(34) | BIT(40));
 	common_set(&drv, REG_DEVICE_FEATURE_SELECT, 4, 2);
 	assert_int_equal(common_get(&drv, REG_DEVICE_FEATURE, 4), 0);
 	common_set(&drv, REG_DRIVER_FEATURE_SELECT, 4, 0xffffffff);
@@ -298,7 +308,7 @@ static void test_no_such_queue(void **state)
 {
 	(void)state;
 	common_set(&drv, REG_QUEUE_SELECT, 2, QUEUES);
-	for (unsigned reg = REG_QUEUE_SIZE; reg < 0x38; reg += 2) {
+	for (unsigned reg = REG_QUEUE_SIZE; reg < 0x44; reg += 2) {
 		common_set(&drv, reg, 2, 1);
 		assert_int_equal(common_get(&drv, reg, 2), 0);
 	}
@@ -588,6 +598,168 @@ static void test_pause(void **state)
 	assert_false(dev.device.queue[0].live);
 }
 
+/*
+ * VIRTIO_F_RING_RESET
+ */
+
+/* Up to DRIVER_OK, which begins with a reset of all. */
+static void start_with_reset(unsigned queues)
+{
+	driver_start(&drv, FEATURE | VIRTIO_F_RING_RESET, q, queues);
+	memset(dev.queue_resets, 0, sizeof(dev.queue_resets));
+	dev.resets = 0;
+}
+
+static void reset_queue(unsigned n)
+{
+	common_set(&drv, REG_QUEUE_SELECT, 2, n);
+	common_set(&drv, REG_QUEUE_RESET, 2, 1);
+	assert_int_equal(common_get(&drv, REG_QUEUE_RESET, 2), 0);
+}
+
+/* As at power-on, and nobody touches the old ring any more. */
+static void test_queue_reset(void **state)
+{
+	static const unsigned address[] = { REG_QUEUE_DESC, REG_QUEUE_DRIVER, REG_QUEUE_DEVICE };
+
+	(void)state;
+	start_with_reset(2);
+	offer(1, 0, 'x');
+	kick(&drv, 1);
+	assert_int_equal(dev.buffers, 1);
+	reset_queue(1);
+	assert_int_equal(common_get(&drv, REG_QUEUE_ENABLE, 2), 0);
+	assert_int_equal(common_get(&drv, REG_QUEUE_SIZE, 2), 16);
+	assert_int_equal(common_get(&drv, REG_QUEUE_VECTOR, 2), 0xffff);
+	for (unsigned i = 0; i < ARRAY_SIZE(address); i++)
+		assert_int_equal(common_get(&drv, address[i], 8), 0);
+	assert_int_equal(dev.queue_resets[1], 1);
+	offer(1, 1, 'x');
+	kick(&drv, 1);
+	run_posted_work();
+	assert_int_equal(dev.buffers, 1);
+	/* the others and the device go on */
+	assert_int_equal(status(), 0xf);
+	assert_int_equal(dev.queue_resets[0] + dev.resets, 0);
+	offer(0, 0, 'x');
+	kick(&drv, 0);
+	assert_int_equal(dev.buffers, 2);
+}
+
+/* With another size at another place; what is in the ring already needs no kick. */
+static void test_queue_comes_back(void **state)
+{
+	u32 id, len;
+
+	(void)state;
+	start_with_reset(2);
+	for (unsigned i = 0; i < 100; i++) {
+		reset_queue(1);
+		q[1] = split_queue_at(RING + 0x8000 + 0x1000 * (i % 3), 4 << i % 3);
+		q[1].avail_idx = 0;
+		split_desc(&q[1], 1, BUFFER, 1, D_NEXT, 2);
+		split_desc(&q[1], 2, BUFFER + 8, 1, D_WRITE, 0);
+		split_offer(&q[1], 1);
+		nr_sent = 0;
+		driver_queue(&drv, 1, &q[1]);
+		run_posted_work();
+		assert_int_equal(dev.buffers, 2 * i + 1);
+		assert_true(split_used(&q[1], &id, &len));
+		assert_int_equal(id, 1);
+		assert_int_equal(nr_sent, 1);
+		assert_int_equal(sent[0].data, 0x42);
+		split_offer(&q[1], 1);
+		kick(&drv, 1);
+		assert_int_equal(dev.buffers, 2 * i + 2);
+	}
+	assert_int_equal(dev.queue_resets[1], 100);
+	assert_int_equal(dev.resets, 0);
+}
+
+static void test_queue_reset_needs_the_feature(void **state)
+{
+	(void)state;
+	driver_start(&drv, FEATURE, q, 1);
+	reset_queue(0);
+	assert_int_equal(common_get(&drv, REG_QUEUE_ENABLE, 2), 1);
+	offer(0, 0, 'x');
+	kick(&drv, 0);
+	assert_int_equal(dev.buffers, 1);
+	driver_queue(&drv, 2, &q[2]); /* too late */
+	assert_int_equal(common_get(&drv, REG_QUEUE_ENABLE, 2), 0);
+	assert_int_equal(dev.queue_resets[0], 1); /* the device's */
+	/* written, but not agreed on */
+	set_status(0);
+	set_status(3);
+	accept_features(&drv, ACCEPT | VIRTIO_F_RING_RESET);
+	driver_queue(&drv, 0, &q[0]);
+	reset_queue(0);
+	assert_int_equal(common_get(&drv, REG_QUEUE_ENABLE, 2), 1);
+	set_status(0xb);
+	reset_queue(0);
+	assert_int_equal(common_get(&drv, REG_QUEUE_ENABLE, 2), 0);
+}
+
+static void test_queue_reset_register(void **state)
+{
+	(void)state;
+	start_with_reset(1);
+	common_set(&drv, REG_QUEUE_SELECT, 2, 0);
+	common_set(&drv, REG_QUEUE_RESET, 2, 0);
+	common_set(&drv, REG_QUEUE_RESET, 2, 2);
+	common_set(&drv, REG_QUEUE_RESET, 1, 1);
+	common_set(&drv, REG_QUEUE_RESET, 4, 1);
+	common_set(&drv, REG_QUEUE_RESET - 2, 4, 0x10000);
+	common_set(&drv, REG_QUEUE_RESET - 2, 8, ~0ull);
+	common_set(&drv, REG_QUEUE_RESET + 2, 4, 1);
+	assert_int_equal(common_get(&drv, REG_QUEUE_ENABLE, 2), 1);
+	common_set(&drv, REG_QUEUE_SELECT, 2, QUEUES);
+	common_set(&drv, REG_QUEUE_RESET, 2, 1);
+	/* one that is off already */
+	reset_queue(2);
+	assert_int_equal(dev.queue_resets[2], 1);
+	assert_int_equal(status(), 0xf);
+}
+
+/* A ring that breaks the rules is no better when it is the second one. */
+static void test_queue_comes_back_broken(void **state)
+{
+	(void)state;
+	start_with_reset(2);
+	nr_sent = 0;
+	reset_queue(1);
+	q[1].used = FIXTURE_RAM - 4;
+	driver_queue(&drv, 1, &q[1]);
+	assert_int_equal(status(), 0x4f);
+	assert_int_equal(nr_sent, 1);
+	assert_int_equal(sent[0].data, 0x40);
+	/* only a reset of the device helps */
+	reset_queue(1);
+	q[1] = split_queue_at(RING + 0x1000, 16);
+	driver_queue(&drv, 1, &q[1]);
+	offer(1, 0, 'x');
+	kick(&drv, 1);
+	run_posted_work();
+	assert_int_equal(dev.buffers, 0);
+	assert_int_equal(status(), 0x4f);
+	assert_int_equal(fixture_vm->crashes, 0);
+}
+
+static void test_queue_reset_while_paused(void **state)
+{
+	(void)state;
+	start_with_reset(1);
+	virtio_pause(&dev.device);
+	reset_queue(0);
+	offer(0, 0, 'x');
+	driver_queue(&drv, 0, &q[0]);
+	run_posted_work();
+	assert_int_equal(dev.buffers, 0);
+	virtio_resume(&dev.device);
+	run_posted_work();
+	assert_int_equal(dev.buffers, 1);
+}
+
 /* Memory is another one after the pause: in other places of the host, then without the ring. */
 static void test_ring_is_found_again(void **state)
 {
@@ -679,6 +851,12 @@ int main(void)
 		TEST(test_ring_outside_of_memory),
 		TEST(test_access_through_configuration_space),
 		TEST(test_pause),
+		TEST(test_queue_reset),
+		TEST(test_queue_comes_back),
+		TEST(test_queue_reset_needs_the_feature),
+		TEST(test_queue_reset_register),
+		TEST(test_queue_comes_back_broken),
+		TEST(test_queue_reset_while_paused),
 		TEST(test_ring_is_found_again),
 		TEST(test_random_accesses),
 		TEST(test_destroy),

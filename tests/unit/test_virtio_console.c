@@ -123,6 +123,31 @@ static void test_reset(void **state)
 	assert_memory_equal(fixture_vm->output, "gonew", 5);
 }
 
+/* That of one queue, too; the other one's leaves it alone. */
+static void test_queue_reset(void **state)
+{
+	(void)state;
+	driver_start(&d, VIRTIO_F_RING_RESET, q, 2);
+	fixture_vm->output_room = 2;
+	write_text("abcd", 4);
+	common_set(&d, REG_QUEUE_SELECT, 2, 0);
+	common_set(&d, REG_QUEUE_RESET, 2, 1);
+	fixture_vm->output_room = 1;
+	virtio_console_output_ready(&fixture_vm->vm);
+	run_posted_work();
+	assert_int_equal(fixture_vm->output_len, 3);
+	common_set(&d, REG_QUEUE_SELECT, 2, 1);
+	common_set(&d, REG_QUEUE_RESET, 2, 1);
+	fixture_vm->output_room = 100;
+	virtio_console_output_ready(&fixture_vm->vm);
+	run_posted_work();
+	q[1] = split_queue_at(RINGS + 0x1000, 16);
+	driver_queue(&d, 1, &q[1]);
+	write_text("new", 3);
+	assert_true(written());
+	assert_memory_equal(fixture_vm->output, "abcnew", 6);
+}
+
 static void test_input(void **state)
 {
 	char got[8];
@@ -180,9 +205,13 @@ static void test_not_configured(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_output), TEST(test_output_that_waits),
-		TEST(test_reset),  TEST(test_input),
-		TEST(test_broken), cmocka_unit_test(test_not_configured),
+		TEST(test_output),
+		TEST(test_output_that_waits),
+		TEST(test_reset),
+		TEST(test_queue_reset),
+		TEST(test_input),
+		TEST(test_broken),
+		cmocka_unit_test(test_not_configured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtio devices under the thread sanitizer: several CPUs kick one queue while another one pauses,
- * breaks and moves the device. Each buffer is handled once, and no kick is lost.
+ * breaks, resets and moves the device. Each buffer is handled once, and no kick is lost.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -110,7 +110,7 @@ static void begin(pthread_t *thread)
 	iobus_go_live(&fixture_vm->vm.mmio);
 	drv = driver_probe(SLOT);
 	q = split_queue_at(RING, 16);
-	driver_start(&drv, 0, &q, 1);
+	driver_start(&drv, VIRTIO_F_RING_RESET, &q, 1);
 	split_desc(&q, 0, 0x10000, 8, 0, 0);
 	stop = offered = handled = 0;
 	for (unsigned i = 1; i <= KICKERS; i++) {
@@ -193,12 +193,37 @@ static void test_resets(void **state)
 	end(thread);
 }
 
+/* The same with the queue alone; each buffer of the new ring is used. */
+static void test_queue_resets(void **state)
+{
+	pthread_t thread[KICKERS];
+
+	(void)state;
+	begin(thread);
+	for (unsigned i = 0; i < 300; i++) {
+		offer_and_kick();
+		work_run();
+		sched_yield();
+		common_set(&drv, REG_QUEUE_SELECT, 2, 0);
+		common_set(&drv, REG_QUEUE_RESET, 2, 1);
+		q.avail_idx = q.used_seen = 0;
+		poke16(q.avail + 2, 0);
+		poke16(q.used + 2, 0);
+		driver_queue(&drv, 0, &q);
+		for (unsigned n = 0; n < 3; n++)
+			offer_and_kick();
+		assert_true(wait_used());
+	}
+	end(thread);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_kick_is_lost),
 		cmocka_unit_test(test_moving_device),
 		cmocka_unit_test(test_resets),
+		cmocka_unit_test(test_queue_resets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,6 +250,20 @@ void msix_on(unsigned slot, unsigned vectors)
 	}
 }
 
+void driver_queue(const struct driver *d, unsigned n, const struct split_queue *queue)
+{
+	common_set(d, REG_QUEUE_SELECT, 2, n);
+	common_set(d, REG_QUEUE_SIZE, 2, queue->size);
+	common_set(d, REG_QUEUE_VECTOR, 2, 1 + n);
+	common_set(d, REG_QUEUE_DESC, 4, queue->desc);
+	common_set(d, REG_QUEUE_DESC + 4, 4, queue->desc >> 32);
+	common_set(d, REG_QUEUE_DRIVER, 4, queue->avail);
+	common_set(d, REG_QUEUE_DRIVER + 4, 4, queue->avail >> 32);
+	common_set(d, REG_QUEUE_DEVICE, 4, queue->used);
+	common_set(d, REG_QUEUE_DEVICE + 4, 4, queue->used >> 32);
+	common_set(d, REG_QUEUE_ENABLE, 2, 1);
+}
+
 void driver_start(const struct driver *d, u64 features, struct split_queue *queue, unsigned count)
 {
 	msix_on(d->slot, count + 1);
@@ -259,18 +273,8 @@ void driver_start(const struct driver *d, u64 features, struct split_queue *queu
 	common_set(d, REG_STATUS, 1, 0xb);
 	must(common_get(d, REG_STATUS, 1) == 0xb);
 	common_set(d, REG_CONFIG_VECTOR, 2, 0);
-	for (unsigned i = 0; i < count; i++) {
-		common_set(d, REG_QUEUE_SELECT, 2, i);
-		common_set(d, REG_QUEUE_SIZE, 2, queue[i].size);
-		common_set(d, REG_QUEUE_VECTOR, 2, 1 + i);
-		common_set(d, REG_QUEUE_DESC, 4, queue[i].desc);
-		common_set(d, REG_QUEUE_DESC + 4, 4, queue[i].desc >> 32);
-		common_set(d, REG_QUEUE_DRIVER, 4, queue[i].avail);
-		common_set(d, REG_QUEUE_DRIVER + 4, 4, queue[i].avail >> 32);
-		common_set(d, REG_QUEUE_DEVICE, 4, queue[i].used);
-		common_set(d, REG_QUEUE_DEVICE + 4, 4, queue[i].used >> 32);
-		common_set(d, REG_QUEUE_ENABLE, 2, 1);
-	}
+	for (unsigned i = 0; i < count; i++)
+		driver_queue(d, i, &queue[i]);
 	common_set(d, REG_STATUS, 1, 0xf);
 	run_posted_work();
 }

@@ -59,6 +59,7 @@ u16 peek16(u64 gpa);
 #define REG_QUEUE_DESC		  0x20
 #define REG_QUEUE_DRIVER	  0x28
 #define REG_QUEUE_DEVICE	  0x30
+#define REG_QUEUE_RESET		  0x3a
 
 /* The driver's view of one device. */
 struct driver {
@@ -95,6 +96,8 @@ bool split_used(struct split_queue *q, u32 *id, u32 *len);
  * vector 0 for the configuration and 1 + n for queue n, with data 0x40 + vector.
  */
 void driver_start(const struct driver *d, u64 features, struct split_queue *queue, unsigned count);
+/* Sets queue n up, with vector 1 + n, and enables it. */
+void driver_queue(const struct driver *d, unsigned n, const struct split_queue *queue);
 void msix_on(unsigned slot, unsigned vectors);
 
 #endif

@@ -14,7 +14,7 @@
 #define COMMAND_MEMORY	  2
 #define COMMAND_MASTER	  4
 #define MSIX_ENABLE	  0x8000
-#define FEATURE_VERSION_1 1 /* in the upper word */
+#define FEATURE_VERSION_1 BIT(32)
 #define PATIENCE	  (300 * late_ticks())
 
 volatile void *pci_config(unsigned slot, unsigned offset)
@@ -97,7 +97,7 @@ static void set_address(volatile u32 *reg, const volatile void *to)
 	reg[1] = (u64)to >> 32;
 }
 
-void virtio_begin(struct virtio_guest *d, u32 features)
+void virtio_begin(struct virtio_guest *d, u64 features)
 {
 	u8 msix = pci_capability(d->slot, PCI_CAP_MSIX, 0);
 	volatile struct virtio_common *c = d->common;
@@ -110,7 +110,7 @@ void virtio_begin(struct virtio_guest *d, u32 features)
 	c->driver_feature_select = 0;
 	c->driver_feature = features;
 	c->driver_feature_select = 1;
-	c->driver_feature = FEATURE_VERSION_1;
+	c->driver_feature = (features | FEATURE_VERSION_1) >> 32;
 	c->status = 0xb;
 }
 
@@ -137,7 +137,7 @@ u8 virtio_start(struct virtio_guest *d, struct virtio_ring *ring, u8 config_irq,
 {
 	d->ring = ring;
 	d->used_seen = 0;
-	virtio_begin(d, 0);
+	virtio_begin(d, VIRTIO_F_RING_RESET);
 	set_vector(d, 0, config_irq);
 	set_vector(d, 1, queue_irq);
 	d->common->config_vector = 0;

@@ -20,9 +20,11 @@ struct virtio_common {
 	u8 status, generation;
 	u16 queue_select, queue_size, queue_vector, queue_enable, queue_notify_off;
 	u32 queue_desc[2], queue_driver[2], queue_device[2];
+	u16 queue_notif_config_data, queue_reset;
 };
-#define STATUS_OK	   0xf
-#define STATUS_NEEDS_RESET 0x40
+#define VIRTIO_F_RING_RESET BIT(40)
+#define STATUS_OK	    0xf
+#define STATUS_NEEDS_RESET  0x40
 
 struct virtio_desc {
 	u64 addr;
@@ -70,14 +72,15 @@ u8 pci_capability(unsigned slot, u8 id, unsigned n);
 bool virtio_find(struct virtio_guest *d, unsigned slot, u16 device_id);
 /*
  * Resets the device and starts it with queue 0 in ring; MSI-X vector 0 for the configuration and 1
- * for the queue go to processor 0 as these interrupts. Returns the status, STATUS_OK if all is well.
+ * for the queue go to processor 0 as these interrupts. The queue can be reset. Returns the status,
+ * STATUS_OK if all is well.
  */
 u8 virtio_start(struct virtio_guest *d, struct virtio_ring *ring, u8 config_irq, u8 queue_irq);
 /*
- * The same in steps, for several queues and with features (of the lower 32): begin, queues, ready.
+ * The same in steps, for several queues and with features: begin, queues, ready.
  * Rings are cleared. No queue has a vector.
  */
-void virtio_begin(struct virtio_guest *d, u32 features);
+void virtio_begin(struct virtio_guest *d, u64 features);
 void virtio_queue(struct virtio_guest *d, u16 index, struct virtio_ring *ring);
 u8 virtio_ready(struct virtio_guest *d);
 void virtio_kick(struct virtio_guest *d, u16 queue);
