@@ -44,8 +44,9 @@ bool sections_load_files(struct loader *l); /* false: nothing embedded, look at 
  * Configuration and files from where the loader came from; all but an absent configuration is
  * reported there. False: it came from elsewhere.
  */
-bool volume_load_files(struct loader *l);  /* volume.c: \firn\, or iPXE's */
-bool network_load_files(struct loader *l); /* network.c: TFTP server; reports an absent one, too */
+bool volume_load_files(struct loader *l); /* volume.c: \firn\, or iPXE's */
+bool tftp_load_files(struct loader *l);	  /* tftp_boot.c: PXE; reports an absent one, too */
+bool http_load_files(struct loader *l);	  /* http_boot.c: HTTP boot; likewise */
 
 /* firmware.c, framebuffer.c, cpus.c, clock.c: what only the firmware knows. */
 void firmware_read(struct loader *l);

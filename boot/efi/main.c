@@ -34,7 +34,7 @@ static void load_files(struct loader *l)
 {
 	if (sections_load_files(l))
 		return;
-	if (!volume_load_files(l) && network_load_files(l))
+	if (!volume_load_files(l) && (tftp_load_files(l) || http_load_files(l)))
 		return;
 	if (!l->h->config_base)
 		console_note(l, l->h->config_name, "not found in \\firn of the boot volume",
