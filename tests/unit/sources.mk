@@ -59,6 +59,14 @@ test_guest_walk_SRC := arch/x86/guest_walk.c
 test_guest_xstate_SRC := $(GUEST_CPU_SRC)
 test_guest_xstate_CFLAGS := -Iarch/x86
 test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
+# Firmware calls have the ABI and the character size of EFI.
+EFI_CALLS_CFLAGS := -DGNU_EFI_USE_MS_ABI -fshort-wchar -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+test_http_boot_SRC := boot/efi/http_boot.c boot/efi/http_url.c
+test_http_boot_CFLAGS := $(EFI_CALLS_CFLAGS)
+test_http_boot_LIBS := $(EFI_LIB)/libefi.a
+test_http_client_SRC := boot/efi/http_client.c boot/efi/http_url.c
+test_http_client_CFLAGS := $(EFI_CALLS_CFLAGS)
+test_http_url_SRC := boot/efi/http_url.c
 test_hypercall_SRC := $(test_guest_abi_SRC)
 test_hypercall_CFLAGS := -Iarch/x86
 test_iobus_LIBS := -Wl,--wrap=malloc,--wrap=free
