@@ -9,6 +9,7 @@
 #define TIMER_TICKS	 30000
 #define NEAR_TICKS	 3000 /* more than an exit takes */
 #define NEAR_STEP	 5
+#define LONG_HANDLERS	 64
 #define PERIODS		 8
 #define DRIFT		 1000 /* instructions */
 #define ESR_SEND_ILLEGAL BIT(5)
@@ -177,6 +178,36 @@ static void check_near_deadlines(void)
 	apic_write(APIC_LVT_TIMER, LVT_MASKED);
 }
 
+static volatile unsigned entered;
+
+/* Runs on without an exit while the timer comes. */
+static void long_handler(struct interrupt_frame *frame)
+{
+	(void)frame;
+	entered++;
+	spin_ticks(2 * TIMER_TICKS);
+	apic_write(APIC_EOI, 0);
+}
+
+/* The timer's interrupt ends the guest's time in the first handler, and must wait there. */
+static void check_handler_runs_once(void)
+{
+	irq_log_start(vectors);
+	set_handler(VECTOR_HIGH, long_handler);
+	entered = 0;
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
+	for (unsigned i = 0; i < LONG_HANDLERS; i++) {
+		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + TIMER_TICKS);
+		apic_self_ipi(VECTOR_HIGH);
+		irq_window();
+		spin_ticks(2 * TIMER_TICKS);
+		irq_window();
+	}
+	check_eq("a handler that is interrupted runs once", entered, LONG_HANDLERS);
+	check_eq("so does that of the interrupt", irq_log.count, LONG_HANDLERS);
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
+}
+
 static void check_self_ipi(void)
 {
 	irq_log_start(vectors);
@@ -336,6 +367,7 @@ GUEST_TEST(apic)
 	check_masked();
 	check_tsc_deadline();
 	check_near_deadlines();
+	check_handler_runs_once();
 	check_self_ipi();
 	check_tpr();
 	check_nesting();

@@ -26,16 +26,6 @@ void vm_triple_fault(struct vm *vm)
 	triple_faults++;
 }
 
-void svm_set_misc1(struct vmcb *v, u32 set, u32 clear)
-{
-	v->intercept_misc1 = (v->intercept_misc1 | set) & ~clear;
-}
-
-void svm_set_cr_intercepts(struct vmcb *v, u32 set, u32 clear)
-{
-	v->intercept_cr = (v->intercept_cr | set) & ~clear;
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -164,12 +154,32 @@ static void nmi_that_was_not_delivered_does_not_block(void **state)
 
 static bool window_open(void)
 {
-	bool on = vmcb->int_ctl & INT_CTL_V_IRQ;
+	bool on = vmcb->intercept_misc1 & INTERCEPT_VINTR;
 
-	assert_int_equal(on, !!(vmcb->intercept_misc1 & INTERCEPT_VINTR));
-	assert_int_equal(on, !!(vmcb->int_ctl & INT_CTL_V_IGN_TPR));
 	assert_int_equal(on, svm->window);
+	if (on) {
+		assert_true(vmcb->int_ctl & INT_CTL_V_IRQ);
+		assert_true(vmcb->int_ctl & INT_CTL_V_IGN_TPR);
+	}
 	return on;
+}
+
+/* The guest takes it at its first instruction, without an exit. */
+static void expect_interrupt(u64 vector)
+{
+	assert_false(window_open());
+	assert_false(svm->queued & EVENT_VALID);
+	assert_int_equal(vmcb->int_ctl & (INT_CTL_REQUEST | INT_CTL_V_VECTOR),
+			 INT_CTL_REQUEST | vector << INT_CTL_V_VECTOR_SHIFT);
+	assert_false(vmcb->clean & CLEAN_TPR);
+	assert_true(svm_event_queued(vcpu));
+}
+
+/* What the CPU does then. */
+static void interrupt_is_taken(void)
+{
+	vmcb->int_ctl &= ~INT_CTL_V_IRQ;
+	assert_false(svm_event_queued(vcpu));
 }
 
 static void post(u8 vector)
@@ -183,7 +193,7 @@ static void interrupt_is_injected(void **state)
 	(void)state;
 	post(0x41);
 	svm_inject_pending(vcpu);
-	expect_event(EVENT_INTR, 0x41, 0);
+	expect_interrupt(0x41);
 	assert_false(window_open());
 	assert_true(lapic_irr_empty(&vcpu->arch.lapic));
 	assert_int_equal(lapic_highest_isr(&vcpu->arch.lapic), 0x41);
@@ -202,18 +212,18 @@ static void paravirtual_eoi(void **state)
 	post(0x41);
 	post(0x52);
 	svm_inject_pending(vcpu);
-	expect_event(EVENT_INTR, 0x52, 0);
+	expect_interrupt(0x52);
 	assert_int_equal(*word, 0);
-	svm->queued = 0;
+	interrupt_is_taken();
 	lapic_eoi(&vcpu->arch.lapic);
 	svm_inject_pending(vcpu);
-	expect_event(EVENT_INTR, 0x41, 0);
+	expect_interrupt(0x41);
 	assert_int_equal(*word, 1);
-	svm->queued = 0;
+	interrupt_is_taken();
 	*word = 0; /* what the guest does */
 	post(0x43);
 	svm_inject_pending(vcpu);
-	expect_event(EVENT_INTR, 0x43, 0);
+	expect_interrupt(0x43);
 	assert_int_equal(*word, 1);
 }
 
@@ -223,14 +233,14 @@ static void two_interrupts(void **state)
 	post(0x41);
 	post(0x52);
 	svm_inject_pending(vcpu);
-	expect_event(EVENT_INTR, 0x52, 0);
+	expect_interrupt(0x52);
 	/* The other one is of lower priority: no window, but TPR and EOI can change that. */
 	assert_false(window_open());
 	assert_true(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
-	svm->queued = 0;
+	interrupt_is_taken();
 	lapic_eoi(&vcpu->arch.lapic);
 	svm_inject_pending(vcpu);
-	expect_event(EVENT_INTR, 0x41, 0);
+	expect_interrupt(0x41);
 	assert_false(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
 }
 
@@ -250,7 +260,7 @@ static void window_for_closed_interrupts(void **state)
 	closed();
 	vmcb->rflags |= RFLAGS_IF;
 	svm_inject_pending(vcpu);
-	expect_event(EVENT_INTR, 0x41, 0);
+	expect_interrupt(0x41);
 	assert_false(window_open());
 }
 
@@ -267,6 +277,67 @@ static void window_behind_another_event(void **state)
 	svm_inject(vcpu, VECTOR_UD, 0);
 	closed();
 	expect_event(EVENT_EXCEPTION, VECTOR_UD, 0);
+}
+
+static void an_exit_before_the_interrupt(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	svm_inject_pending(vcpu); /* nothing new: it is given again, as an event */
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(vmcb->int_ctl & INT_CTL_V_IRQ);
+	assert_int_equal(lapic_highest_isr(&vcpu->arch.lapic), 0x41);
+}
+
+static void a_higher_interrupt_comes_before_the_first_is_taken(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	post(0x91);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_true(window_open()); /* as soon as the first handler lets it in */
+}
+
+static void an_nmi_comes_before_the_interrupt_is_taken(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	vcpu->events = VCPU_EVENT_NMI;
+	svm_prepare_nmi(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_int_equal(fake_kicks(0), 1);
+	assert_int_equal(vcpu->events, VCPU_EVENT_NMI);
+}
+
+static void an_interrupt_behind_an_exception_stays(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	svm_inject(vcpu, VECTOR_UD, 0);
+	post(0x91);
+	svm_inject_pending(vcpu);
+	svm->queued = 0;
+	expect_interrupt(0x41);
+	/* Its handler begins with interrupts off. */
+	vmcb->rflags &= ~RFLAGS_IF;
+	svm_inject_pending(vcpu);
+	expect_interrupt(0x41);
+}
+
+/* Another one could be given meanwhile: the CPU may leave the request set. */
+static void an_interrupt_whose_delivery_was_interrupted(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	requeue(EVENT_VALID | EVENT_INTR | 0x41);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(vmcb->int_ctl & INT_CTL_V_IRQ);
 }
 
 static void tpr_holds_back(void **state)
@@ -407,6 +478,11 @@ int main(void)
 		TEST(window_for_closed_interrupts),
 		TEST(window_for_a_shadow),
 		TEST(window_behind_another_event),
+		TEST(an_exit_before_the_interrupt),
+		TEST(a_higher_interrupt_comes_before_the_first_is_taken),
+		TEST(an_nmi_comes_before_the_interrupt_is_taken),
+		TEST(an_interrupt_behind_an_exception_stays),
+		TEST(an_interrupt_whose_delivery_was_interrupted),
 		TEST(tpr_holds_back),
 		TEST(tpr_both_ways),
 		TEST(nmi_is_injected_once),

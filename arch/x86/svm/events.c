@@ -51,9 +51,47 @@ void svm_single_step_trap(struct vcpu *vcpu)
 	svm_inject(vcpu, VECTOR_DB, 0);
 }
 
+/*
+ * An interrupt that the guest takes right after VMRUN goes as a virtual one, for which QEMU 7.2's
+ * emulation is right: an injected one it delivers again if the guest is interrupted before its next
+ * exit. Only an exit before the guest's first instruction leaves it there, for the next VMRUN.
+ */
+static bool giving_interrupt(struct vcpu *vcpu)
+{
+	return (vmcb_of(vcpu)->int_ctl & INT_CTL_V_IRQ) && !vcpu->arch.svm.window;
+}
+
+static void set_request(struct vmcb *vmcb, u64 vector)
+{
+	vmcb->int_ctl = (vmcb->int_ctl & ~INT_CTL_V_VECTOR) | INT_CTL_REQUEST |
+			vector << INT_CTL_V_VECTOR_SHIFT;
+	svm_changed(vmcb, CLEAN_TPR);
+}
+
+static void clear_request(struct vmcb *vmcb)
+{
+	vmcb->int_ctl &= ~INT_CTL_REQUEST;
+	svm_changed(vmcb, CLEAN_TPR);
+}
+
 bool svm_event_queued(struct vcpu *vcpu)
 {
-	return queued(vcpu);
+	return queued(vcpu) || giving_interrupt(vcpu);
+}
+
+static bool interrupts_open(const struct vmcb *vmcb)
+{
+	return (vmcb->rflags & RFLAGS_IF) && !(vmcb->int_state & INT_STATE_SHADOW);
+}
+
+void svm_settle_interrupt(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	if (!giving_interrupt(vcpu) || queued(vcpu) || !interrupts_open(vmcb))
+		return;
+	clear_request(vmcb);
+	svm_queue(vcpu, (vmcb->int_ctl & INT_CTL_V_VECTOR) >> INT_CTL_V_VECTOR_SHIFT | EVENT_INTR);
 }
 
 /*
@@ -72,6 +110,10 @@ void svm_requeue_event(struct vcpu *vcpu)
 		if (vector == VECTOR_BP || vector == VECTOR_OF)
 			return;
 		break;
+	case EVENT_INTR:
+		if (giving_interrupt(vcpu))
+			clear_request(vmcb_of(vcpu));
+		break;
 	case EVENT_NMI:
 		svm_set_nmi_blocked(vcpu, false);
 		break;
@@ -79,24 +121,22 @@ void svm_requeue_event(struct vcpu *vcpu)
 	svm_queue(vcpu, info);
 }
 
-static bool interrupts_open(const struct vmcb *vmcb)
-{
-	return (vmcb->rflags & RFLAGS_IF) && !(vmcb->int_state & INT_STATE_SHADOW);
-}
-
 /*
  * A virtual interrupt that is never taken: it exits as soon as the guest would take it. While one
  * waits, writes of CR8 exit too, since they decide whether an interrupt may come.
  */
-static void set_window(struct vcpu *vcpu, bool on)
+static void open_window(struct vcpu *vcpu)
 {
-	const u64 request = INT_CTL_V_IRQ | INT_CTL_V_IGN_TPR | INT_CTL_V_INTR_PRIO;
-	struct vmcb *vmcb = vmcb_of(vcpu);
+	set_request(vmcb_of(vcpu), 0);
+	svm_set_misc1(vmcb_of(vcpu), INTERCEPT_VINTR, 0);
+	vcpu->arch.svm.window = true;
+}
 
-	vmcb->int_ctl = on ? vmcb->int_ctl | request : vmcb->int_ctl & ~request;
-	svm_changed(vmcb, CLEAN_TPR);
-	svm_set_misc1(vmcb, on ? INTERCEPT_VINTR : 0, on ? 0 : INTERCEPT_VINTR);
-	vcpu->arch.svm.window = on;
+/* The request is the caller's to change. */
+static void close_window(struct vcpu *vcpu)
+{
+	svm_set_misc1(vmcb_of(vcpu), 0, INTERCEPT_VINTR);
+	vcpu->arch.svm.window = false;
 }
 
 static void watch_cr8(struct vcpu *vcpu, bool on)
@@ -111,16 +151,27 @@ static void watch_cr8(struct vcpu *vcpu, bool on)
 void svm_inject_pending(struct vcpu *vcpu)
 {
 	struct lapic *lapic = &vcpu->arch.lapic;
+	struct vmcb *vmcb = vmcb_of(vcpu);
 	int vector = lapic_pending(lapic);
+	bool window = vcpu->arch.svm.window;
 
-	if (vector >= 0 && !queued(vcpu) && interrupts_open(vmcb_of(vcpu))) {
+	if (unlikely(giving_interrupt(vcpu)))
+		svm_settle_interrupt(vcpu);
+	if (vector < 0) {
+		if (window) {
+			close_window(vcpu);
+			clear_request(vmcb);
+		}
+	} else if (queued(vcpu) || !interrupts_open(vmcb)) {
+		if (!(vmcb->int_ctl & INT_CTL_V_IRQ))
+			open_window(vcpu);
+	} else {
+		if (window)
+			close_window(vcpu);
 		lapic_accept(lapic, (u8)vector);
-		svm_queue(vcpu, (u64)vector | EVENT_INTR);
-		vector = lapic_pending(lapic);
+		set_request(vmcb, (u64)vector);
 		pv_eoi_offer(vcpu);
 	}
-	if (vcpu->arch.svm.window != (vector >= 0))
-		set_window(vcpu, vector >= 0);
 	watch_cr8(vcpu, lapic_attended(lapic));
 }
 

@@ -61,6 +61,7 @@ void svm_prepare_nmi(struct vcpu *vcpu)
 	/* Blocked: the intercepted IRET ends it. In a step: its end. */
 	if (v->nmi_blocked || v->stepping)
 		return;
+	svm_settle_interrupt(vcpu);
 	if (v->queued & EVENT_VALID) {
 		/* The kick ends the guest right after the delivery of what is queued. */
 		cpu_kick(cpu_index());

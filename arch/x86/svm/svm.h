@@ -49,12 +49,32 @@ void svm_enter(u64 gpr[NR_GPRS], u64 vmcb_pa, u64 host_vmcb_pa);
 /* vmcb_setup.c */
 enum firn_err svm_maps_init(void);
 void svm_init_vmcb(struct vcpu *vcpu);
-void svm_set_misc1(struct vmcb *vmcb, u32 set, u32 clear);
-void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear);
+static inline void svm_set_intercepts(struct vmcb *vmcb, u32 *field, u32 set, u32 clear)
+{
+	u32 intercepts = (*field | set) & ~clear;
+
+	if (intercepts == *field)
+		return;
+	*field = intercepts;
+	svm_changed(vmcb, CLEAN_INTERCEPTS);
+}
+static inline void svm_set_misc1(struct vmcb *vmcb, u32 set, u32 clear)
+{
+	svm_set_intercepts(vmcb, &vmcb->intercept_misc1, set, clear);
+}
+static inline void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear)
+{
+	svm_set_intercepts(vmcb, &vmcb->intercept_cr, set, clear);
+}
 
 /* events.c */
 void svm_requeue_event(struct vcpu *vcpu); /* exit_int_info is valid */
 void svm_inject_pending(struct vcpu *vcpu);
+/*
+ * An interrupt that the guest did not take although it could, because of an exit before its first
+ * instruction, becomes a queued event: nothing comes before it.
+ */
+void svm_settle_interrupt(struct vcpu *vcpu);
 /* Before an entry, when lapic_needs_attention(): merges, injects, gives the TPR. */
 void svm_prepare_interrupts(struct vcpu *vcpu);
 /* After an exit: the guest may have written CR8. */

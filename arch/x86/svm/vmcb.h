@@ -54,6 +54,9 @@ enum tlb_control {
 #define INT_CTL_V_INTR_PRIO    (0xfull << 16)
 #define INT_CTL_V_IGN_TPR      BIT(20)
 #define INT_CTL_V_INTR_MASKING BIT(24)
+#define INT_CTL_V_VECTOR       (0xffull << INT_CTL_V_VECTOR_SHIFT)
+#define INT_CTL_V_VECTOR_SHIFT 32
+#define INT_CTL_REQUEST	       (INT_CTL_V_IRQ | INT_CTL_V_INTR_PRIO | INT_CTL_V_IGN_TPR)
 
 #define INT_STATE_SHADOW BIT(0)
 

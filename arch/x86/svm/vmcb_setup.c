@@ -126,23 +126,3 @@ void svm_init_vmcb(struct vcpu *vcpu)
 	vmcb->g_pat = PAT_ALL_WRITE_BACK;
 	init_pause_filter(vcpu->vm, vmcb);
 }
-
-void svm_set_misc1(struct vmcb *vmcb, u32 set, u32 clear)
-{
-	u32 intercepts = (vmcb->intercept_misc1 | set) & ~clear;
-
-	if (intercepts == vmcb->intercept_misc1)
-		return;
-	vmcb->intercept_misc1 = intercepts;
-	svm_changed(vmcb, CLEAN_INTERCEPTS);
-}
-
-void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear)
-{
-	u32 intercepts = (vmcb->intercept_cr | set) & ~clear;
-
-	if (intercepts == vmcb->intercept_cr)
-		return;
-	vmcb->intercept_cr = intercepts;
-	svm_changed(vmcb, CLEAN_INTERCEPTS);
-}
