@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A triple fault resets the machine: this kernel starts a second time. Needs on-triple-fault = reset. */
-#include "tests/guest/lib/guest.h"
+/*
+ * A triple fault resets the machine: this kernel starts a second time. Needs on-triple-fault = reset. It
+ * comes in an NMI's handler while another NMI waits, as when a kernel's watchdog reboots: nothing of that
+ * may be left in the new start.
+ */
+#include "tests/guest/lib/apic.h"
 
 /* Survives a reset, like the RAM of a PC: the kernel's own data is loaded anew. */
 #define MARK	   ((volatile u64 *)0x900000)
@@ -33,6 +37,27 @@ __noreturn static void triple_fault(void)
 	__builtin_unreachable();
 }
 
+static void send_nmi_to_itself(void)
+{
+	apic_write(APIC_ICR_HIGH, 0);
+	apic_write(APIC_ICR_LOW, ICR_ASSERT | DELIVERY_NMI << 8);
+}
+
+static void end_in_nmi(struct interrupt_frame *frame)
+{
+	(void)frame;
+	send_nmi_to_itself();
+	triple_fault();
+}
+
+static unsigned nmis;
+
+static void count_nmi(struct interrupt_frame *frame)
+{
+	(void)frame;
+	nmis++;
+}
+
 GUEST_TEST(triple_fault)
 {
 	u64 base = rdmsr(MSR_IA32_APIC_BASE);
@@ -40,11 +65,18 @@ GUEST_TEST(triple_fault)
 	if (!marked()) {
 		mark(true);
 		wrmsr(MSR_LSTAR, MARK_SET >> 32);
-		triple_fault();
+		apic_init();
+		set_handler(VECTOR_NMI, end_in_nmi);
+		send_nmi_to_itself();
+		spin_ticks(late_ticks());
+		triple_fault(); /* not in the NMI: the second start counts none either */
 	}
 	mark(false);
+	set_handler(VECTOR_NMI, count_nmi);
 	check("triple fault resets the VM", true, "unreachable");
 	check_eq("reset clears LSTAR", rdmsr(MSR_LSTAR), 0);
 	check_eq("reset sets APIC_BASE", base, 0xfee00000ull | APIC_BASE_BSP | APIC_BASE_ENABLE);
 	check_eq("reset masks the APIC timer", *(volatile u32 *)0xfee00320, 0x10000);
+	spin_ticks(late_ticks());
+	check_eq("reset drops an NMI that waits", nmis, 0);
 }

@@ -212,6 +212,8 @@ test_steal_time_threads_CFLAGS := $(X86_TEST_CFLAGS)
 test_steal_time_threads_SAN := thread
 test_svm_events_SRC := $(LAPIC_SRC) arch/x86/svm/events.c arch/x86/svm/nmi.c arch/x86/exception.c
 test_svm_events_CFLAGS := $(X86_TEST_CFLAGS)
+test_vmx_events_SRC := $(LAPIC_SRC) arch/x86/vmx/events.c arch/x86/vmx/caps.c arch/x86/exception.c
+test_vmx_events_CFLAGS := $(X86_TEST_CFLAGS) -Itests/unit/fake_vmx
 test_svm_instruction_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/svm/instruction.c \
 	arch/x86/mmio_mov.c
 test_svm_instruction_CFLAGS := $(X86_TEST_CFLAGS)

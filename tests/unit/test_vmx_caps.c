@@ -175,7 +175,7 @@ static void each_bit_missing(void **state)
 		}
 	}
 	assert_int_equal(required, 20);
-	assert_int_equal(optional, 15);
+	assert_int_equal(optional, 16);
 }
 
 static void msr_fault_is_an_error(void **state)

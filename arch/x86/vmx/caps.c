@@ -140,6 +140,7 @@ static const struct {
 	{ EPT_VPID, EPT_CAP_1G, OPTIONAL, "1 GiB EPT pages" },
 	{ EPT_VPID, EPT_CAP_AD, OPTIONAL, "EPT accessed and dirty flags" },
 	{ CTL_PROC2, PROC2_PML, OPTIONAL, "page-modification logging" },
+	{ CTL_PROC, PROC_MONITOR_TRAP, OPTIONAL, "monitor trap flag" },
 	{ CTL_PROC, PROC_TPR_SHADOW, OPTIONAL, "TPR shadow" },
 	{ CTL_PROC2, PROC2_APIC_ACCESSES, OPTIONAL, "virtualize APIC accesses" },
 	{ CTL_PROC2, PROC2_X2APIC, OPTIONAL, "virtualize x2APIC mode" },

@@ -4,7 +4,10 @@
 
 #include "arch/x86/exception.h"
 #include "arch/x86/pv_eoi.h"
+#include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/vmx.h"
+
+#define NMI_WAITS (PROC_NMI_WINDOW | PROC_MONITOR_TRAP)
 
 static void queue(struct vcpu *vcpu, u32 info, u32 error)
 {
@@ -81,12 +84,6 @@ static bool interrupts_open(void)
 	       !(vmread(GUEST_INTERRUPTIBILITY) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
-static bool nmi_open(void)
-{
-	return !(vmread(GUEST_INTERRUPTIBILITY) &
-		 (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI));
-}
-
 /* RVI and SVI follow the page (SDM 3C 29.1.1); hardware evaluates them at entry. */
 void vmx_update_interrupt_status(struct vcpu *vcpu)
 {
@@ -141,15 +138,37 @@ static void prepare_interrupt(struct vcpu *vcpu)
 		inject_pending(vcpu);
 }
 
+/*
+ * What tells that the guest may take an NMI. In the shadow of STI some CPUs exit for an open window
+ * at once (SDM 3C 25.2), again and again, and the guest would never get out of it; then it is one
+ * instruction.
+ */
+static u32 nmi_wait(u64 blocking)
+{
+	bool step = (blocking & INTERRUPTIBILITY_STI) && !(blocking & INTERRUPTIBILITY_NMI) &&
+		    vmx_caps_may(&vmx_caps, CTL_PROC, PROC_MONITOR_TRAP);
+
+	return step ? PROC_MONITOR_TRAP : PROC_NMI_WINDOW;
+}
+
 void vmx_prepare_nmi(struct vcpu *vcpu)
 {
-	bool inject = !(vcpu->arch.vmx.queued_info & INTR_INFO_VALID) && nmi_open();
+	const u64 closed = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI;
+	u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
+	u32 wait = nmi_wait(blocking);
 
-	if (inject) {
+	if (!(vcpu->arch.vmx.queued_info & INTR_INFO_VALID) && !(blocking & closed)) {
 		__atomic_and_fetch(&vcpu->events, ~(u32)VCPU_EVENT_NMI, __ATOMIC_ACQ_REL);
 		queue(vcpu, VECTOR_NMI | INTR_TYPE_NMI, 0);
+		wait = 0;
 	}
-	vmx_set_proc_controls(vcpu, inject ? 0 : PROC_NMI_WINDOW, inject ? PROC_NMI_WINDOW : 0);
+	vmx_set_proc_controls(vcpu, wait, NMI_WAITS & ~wait);
+}
+
+void vmx_forget_events(struct vcpu *vcpu)
+{
+	vcpu->arch.vmx.queued_info = 0;
+	vmx_set_proc_controls(vcpu, 0, NMI_WAITS);
 }
 
 /* On the path of every exit: what is rarely needed is out of line, so that little has to be saved. */

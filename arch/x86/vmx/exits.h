@@ -40,6 +40,7 @@
 	X(33, "entry: guest state", exit_entry_failed)      \
 	X(34, "entry: MSR loading", exit_entry_failed)      \
 	X(36, "MWAIT", exit_ud)                             \
+	X(37, "monitor trap flag", exit_ignored)            \
 	X(39, "MONITOR", exit_ud)                           \
 	X(40, "PAUSE", exit_pause)                          \
 	X(41, "entry: machine check", exit_entry_failed)    \

@@ -236,7 +236,7 @@ void vmx_reset(struct vcpu *vcpu)
 		vmwrite(GUEST_SSP, 0);
 		vmwrite(GUEST_INT_SSP_TABLE, 0);
 	}
-	vcpu->arch.vmx.queued_info = 0;
+	vmx_forget_events(vcpu);
 }
 
 bool vmx_event_queued(struct vcpu *vcpu)

@@ -134,6 +134,7 @@ enum vmcs_field {
 #define PROC_TPR_SHADOW	      BIT(21)
 #define PROC_NMI_WINDOW	      BIT(22)
 #define PROC_IO_BITMAPS	      BIT(25)
+#define PROC_MONITOR_TRAP     BIT(27)
 #define PROC_MSR_BITMAPS      BIT(28)
 #define PROC_MONITOR	      BIT(29)
 #define PROC_SECONDARY	      BIT(31)

@@ -39,6 +39,8 @@ void vmx_set_proc_controls(struct vcpu *vcpu, u32 set, u32 clear);
 /* events.c: decides what the next entry injects. */
 void vmx_prepare_nmi(struct vcpu *vcpu); /* VCPU_EVENT_NMI is set */
 void vmx_prepare_events(struct vcpu *vcpu);
+/* At a reset: nothing is queued, and no exit tells any more when an NMI could come. */
+void vmx_forget_events(struct vcpu *vcpu);
 void vmx_requeue_vectoring(struct vcpu *vcpu);
 void vmx_update_interrupt_status(struct vcpu *vcpu);
 

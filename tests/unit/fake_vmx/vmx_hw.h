@@ -16,12 +16,16 @@ bool rdmsr_safe(u32 msr, u64 *value);
 bool wrmsr_safe(u32 msr, u64 value);
 u64 read_cr0(void);
 u64 read_cr4(void);
+void write_cr2(u64 value);
 void write_cr4(u64 value);
 
 bool vmxon(u64 region_pa);
 bool vmxoff(void);
 bool vmclear(u64 vmcs_pa);
 bool vmptrld(u64 vmcs_pa);
+
+u64 vmread(enum vmcs_field field);
+void vmwrite(enum vmcs_field field, u64 value);
 
 enum inv_type {
 	INV_SINGLE = 1,
