@@ -86,6 +86,8 @@ test_loader_pvh_CFLAGS := -Iarch/x86
 test_log_SRC := arch/fake/fake.c
 test_log_threads_SAN := thread
 test_log_threads_SRC := core/log.c arch/fake/fake.c
+test_memcpy_SRC := arch/x86/memcpy.c
+test_memcpy_CFLAGS := -Dmemcpy=firn_memcpy
 test_memory_map_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c
 test_memslot_SRC := core/memslot.c arch/fake/fake.c
 test_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
