@@ -11,13 +11,14 @@
 /* Client cores from Alder Lake on: no older leaks, but stale registers of their small cores. */
 #define HYBRID	(MODEL_VMSCAPE | NO_BUFFERS | MODEL_RFDS)
 #define NEW	(MODEL_VMSCAPE | NO_BUFFERS)
+#define TREMONT (NO_BUFFERS | MODEL_MMIO | MODEL_RFDS | MODEL_NO_PBRSB)
 #define SKYLAKE (MODEL_VMSCAPE | MODEL_MMIO | MODEL_RETBLEED)
 
 /* Intel, family 6. The first row whose steppings hold the processor's counts. */
 static const struct {
 	u8 model;
 	u8 stepping_min, stepping_max;
-	u8 flags;
+	u16 flags;
 } intel_models[] = {
 	{ 0x2a, 0, ANY_STEPPING, MODEL_VMSCAPE }, /* Sandy Bridge */
 	{ 0x2d, 0, ANY_STEPPING, MODEL_VMSCAPE },
@@ -42,15 +43,17 @@ static const struct {
 	{ 0x66, 0, ANY_STEPPING, MODEL_VMSCAPE | MODEL_RETBLEED }, /* Cannon Lake */
 	{ 0xa5, 0, ANY_STEPPING, SKYLAKE | MODEL_ITS },		   /* Comet Lake */
 	{ 0xa6, 0, ANY_STEPPING, SKYLAKE | MODEL_ITS },
-	{ 0x6a, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS | MODEL_NO_L1TF }, /* Ice Lake */
-	{ 0x6c, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS | MODEL_NO_L1TF },
-	{ 0x7d, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS | MODEL_NO_L1TF },
-	{ 0x7e, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS | MODEL_NO_L1TF },
-	{ 0x8c, 0, ANY_STEPPING, MODEL_ITS | MODEL_NO_L1TF }, /* Tiger Lake */
-	{ 0x8d, 0, ANY_STEPPING, MODEL_ITS | MODEL_NO_L1TF },
-	{ 0xa7, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS | MODEL_NO_L1TF },  /* Rocket Lake */
-	{ 0x8a, 0, ANY_STEPPING, MODEL_MMIO | MODEL_RFDS | MODEL_NO_L1TF }, /* Lakefield */
-	{ 0x97, 0, ANY_STEPPING, HYBRID },				    /* Alder Lake */
+	{ 0x6a, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS_OWN | MODEL_NO_L1TF }, /* Ice Lake */
+	{ 0x6c, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS_OWN | MODEL_NO_L1TF },
+	{ 0x7d, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS_OWN | MODEL_NO_L1TF },
+	{ 0x7e, 0, ANY_STEPPING, MODEL_MMIO | MODEL_ITS_OWN | MODEL_NO_L1TF | MODEL_RETBLEED },
+	{ 0x8c, 0, ANY_STEPPING, MODEL_ITS_OWN | MODEL_NO_L1TF }, /* Tiger Lake */
+	{ 0x8d, 0, ANY_STEPPING, MODEL_ITS_OWN | MODEL_NO_L1TF },
+	{ 0xa7, 0, ANY_STEPPING,
+	  MODEL_MMIO | MODEL_ITS_OWN | MODEL_NO_L1TF | MODEL_RETBLEED }, /* Rocket Lake */
+	{ 0x8a, 0, ANY_STEPPING,
+	  MODEL_MMIO | MODEL_RFDS | MODEL_NO_L1TF | MODEL_RETBLEED }, /* Lakefield */
+	{ 0x97, 0, ANY_STEPPING, HYBRID },			      /* Alder Lake */
 	{ 0x9a, 0, ANY_STEPPING, HYBRID },
 	{ 0xb7, 0, ANY_STEPPING, HYBRID }, /* Raptor Lake */
 	{ 0xba, 0, ANY_STEPPING, HYBRID },
@@ -67,16 +70,16 @@ static const struct {
 	{ 0xaf, 0, ANY_STEPPING, NEW },			    /* Sierra Forest */
 	{ 0x5c, 0, ANY_STEPPING, NO_BUFFERS | MODEL_RFDS }, /* Goldmont */
 	{ 0x5f, 0, ANY_STEPPING, NO_BUFFERS | MODEL_RFDS },
-	{ 0x7a, 0, ANY_STEPPING, NO_BUFFERS | MODEL_RFDS },
-	{ 0x86, 0, ANY_STEPPING, NO_BUFFERS | MODEL_MMIO | MODEL_RFDS }, /* Tremont */
-	{ 0x96, 0, ANY_STEPPING, NO_BUFFERS | MODEL_MMIO | MODEL_RFDS },
-	{ 0x9c, 0, ANY_STEPPING, NO_BUFFERS | MODEL_MMIO | MODEL_RFDS },
+	{ 0x7a, 0, ANY_STEPPING, NO_BUFFERS | MODEL_RFDS | MODEL_NO_PBRSB },
+	{ 0x86, 0, ANY_STEPPING, TREMONT }, /* Tremont */
+	{ 0x96, 0, ANY_STEPPING, TREMONT },
+	{ 0x9c, 0, ANY_STEPPING, TREMONT },
 };
 
 static const struct {
 	u8 vendor;
 	u8 family;
-	u8 flags;
+	u16 flags;
 } amd_families[] = {
 	{ VENDOR_AMD, 0x15, MODEL_RETBLEED },
 	{ VENDOR_AMD, 0x16, MODEL_RETBLEED },

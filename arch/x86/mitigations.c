@@ -18,6 +18,9 @@ static const u8 verdict_level[NR_VERDICTS] = { MITIGATION_VERDICTS(VERDICT_LEVEL
 #define FLUSH_NAME(id, name) [FLUSH_##id] = name,
 const char *const predictor_flush_name[NR_PREDICTOR_FLUSHES] = { PREDICTOR_FLUSHES(FLUSH_NAME) };
 
+#define RSB_TEXT(id, text) [RSB_##id] = text,
+const char *const rsb_measure_text[NR_RSB_MEASURES] = { RSB_MEASURES(RSB_TEXT) };
+
 enum mitigation_level mitigation_level(enum mitigation_verdict verdict)
 {
 	return verdict_level[verdict];
@@ -231,9 +234,16 @@ static enum mitigation_verdict spectre_v2_mitigate(const struct mitigation_input
 
 static enum mitigation_verdict its_affects(const struct mitigation_inputs *in)
 {
+	if (in->vendor != VENDOR_INTEL)
+		return VERDICT_NA_MODEL;
 	if (says(in, ARCH_CAP_ITS_NO))
 		return VERDICT_NA_SAYS_CPU;
-	return known_for(in, MODEL_ITS) ? VERDICT_VULN : VERDICT_NA_MODEL;
+	if (known_for(in, MODEL_ITS_OWN))
+		return VERDICT_NA_OWN_MODE;
+	if (known_for(in, MODEL_ITS))
+		return VERDICT_VULN;
+	/* An outer hypervisor may show another model; those with BHI_CTRL came later. */
+	return in->hypervisor && !has(in, HAS_BHI_CTRL) ? VERDICT_VULN : VERDICT_NA_MODEL;
 }
 
 static enum mitigation_verdict its_mitigate(const struct mitigation_inputs *in,
@@ -321,6 +331,26 @@ static enum mitigation_verdict rfds_mitigate(const struct mitigation_inputs *in,
 	return verw_if(says(in, ARCH_CAP_RFDS_CLEAR), plan);
 }
 
+/*
+ * Enhanced IBRS keeps guests out of the RSB, but for one entry until a call has retired (Intel,
+ * Post-barrier Return Stack Buffer Predictions). IA32_SPEC_CTRL is switched there at each exit, by
+ * a call that an LFENCE follows. Automatic IBRS clears the RSB at #VMEXIT (APM 2 3.1.7).
+ */
+static enum rsb_measure rsb_measure(const struct mitigation_inputs *in,
+				    const struct mitigation_plan *plan)
+{
+	if (in->mitigations == CONFIG_MITIGATIONS_OFF)
+		return RSB_NONE;
+	if (forced(in))
+		return RSB_FILL;
+	if (in->vendor == VENDOR_INTEL && has_eibrs(in))
+		return says(in, ARCH_CAP_PBRSB_NO) || known_for(in, MODEL_NO_PBRSB) ? RSB_CPU
+										    : RSB_CALL;
+	if (plan->auto_ibrs)
+		return RSB_CPU;
+	return plan->exit_ibpb && has(in, HAS_IBPB_RET) ? RSB_IBPB : RSB_FILL;
+}
+
 static const struct {
 	enum mitigation_issue issue;
 	bool smt; /* a sibling can attack at any time */
@@ -363,6 +393,7 @@ void mitigations_choose(const struct mitigation_inputs *in, struct mitigation_pl
 		choose(in, plan, i);
 	if (in->mitigations != CONFIG_MITIGATIONS_OFF)
 		vmscape_anyway(in, plan);
+	plan->rsb = rsb_measure(in, plan);
 	/* A guest's own value must not stay when Firn or another guest runs. */
 	plan->spec_ctrl = has(in, HAS_SPEC_CTRL) || plan->host_spec_ctrl;
 	/* The L1D flush is told by the mark whether shared code has run. */

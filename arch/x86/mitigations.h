@@ -50,6 +50,7 @@ enum mitigation_level {
 	X(NA_OUTER, NOT_AFFECTED, "Not affected (the outer hypervisor's job)")                     \
 	X(NA_NO_EIBRS, NOT_AFFECTED, "Not affected (no Enhanced IBRS)")                            \
 	X(NA_NO_TSX, NOT_AFFECTED, "Not affected (no TSX)")                                        \
+	X(NA_OWN_MODE, NOT_AFFECTED, "Not affected (guests do not reach Firn's branches)")         \
 	X(NA_IBPB, NOT_AFFECTED, "Not affected, but IBPB before shared code as asked for")         \
 	X(NA_BHB, NOT_AFFECTED, "Not affected, but Clear BHB before shared code as asked for")     \
 	X(VULN_OFF, VULNERABLE, "Vulnerable (switched off)")                                       \
@@ -104,6 +105,7 @@ enum mitigation_level mitigation_level(enum mitigation_verdict verdict);
 #define HAS_SRSO_NO	   BIT(8)
 #define HAS_BP_SPEC_REDUCE BIT(9)
 #define HAS_SPEC_CTRL	   BIT(10) /* the MSR is there, whoever's bits */
+#define HAS_IBPB_RET	   BIT(11) /* AMD: IBPB flushes the return stack buffer */
 
 struct mitigation_inputs {
 	enum cpu_vendor vendor;
@@ -132,10 +134,30 @@ enum predictor_flush {
 };
 extern const char *const predictor_flush_name[NR_PREDICTOR_FLUSHES];
 
+/*
+ * Returns after a VM exit that predict from the return stack buffer (RSB) what a guest's calls left
+ * there. X(identifier, what spectre_v2's text ends in)
+ */
+#define RSB_MEASURES(X)                                                                 \
+	X(NONE, "")                                                                     \
+	X(CPU, "; RSB: cleared by the processor on VMEXIT")                             \
+	X(CALL, "; PBRSB-eIBRS: SW sequence") /* one call, over before the first RET */ \
+	X(IBPB, "; RSB: IBPB on VMEXIT")                                                \
+	X(FILL, "; RSB filling on VMEXIT")
+
+enum rsb_measure {
+#define RSB_ENUM(id, text) RSB_##id,
+	RSB_MEASURES(RSB_ENUM)
+#undef RSB_ENUM
+	NR_RSB_MEASURES
+};
+extern const char *const rsb_measure_text[NR_RSB_MEASURES];
+
 struct mitigation_plan {
 	enum mitigation_verdict verdict[NR_ISSUES];
 	bool smt_vulnerable[NR_ISSUES]; /* what is done does not reach the sibling */
 	enum predictor_flush flush;	/* at shared code */
+	enum rsb_measure rsb;		/* at each VM exit */
 	bool switch_ibpb;		/* IBPB between vCPUs */
 	bool exit_ibpb;			/* IBPB at each VM exit */
 	bool exit_bhb;			/* the short loop at each VM exit */
@@ -158,6 +180,8 @@ void mitigations_choose(const struct mitigation_inputs *in, struct mitigation_pl
 #define MODEL_ITS      BIT(5)
 #define MODEL_RETBLEED BIT(6)
 #define MODEL_SRSO     BIT(7)
+#define MODEL_NO_PBRSB BIT(8)
+#define MODEL_ITS_OWN  BIT(9) /* ITS within VMX root operation only: guests are kept apart */
 u32 mitigation_model(const struct mitigation_inputs *in);
 
 #endif

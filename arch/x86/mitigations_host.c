@@ -32,6 +32,7 @@ void shared_bhb_short(void);
 void shared_bhb_long(void);
 void mitigations_entry(void);
 void mitigations_exit(void);
+void mitigations_exit_rsb_fill(void);
 void entry_l1d_flush(void);
 void entry_spec_ctrl(void);
 void exit_spec_ctrl(void);
@@ -54,6 +55,7 @@ static const struct {
 	{ X86_FEATURE_AMD_STIBP, HAS_SPEC_CTRL },
 	{ X86_FEATURE_AMD_SSBD, HAS_SPEC_CTRL },
 	{ X86_FEATURE_AMD_IBPB, HAS_IBPB },
+	{ X86_FEATURE_IBPB_RET, HAS_IBPB_RET },
 	{ X86_FEATURE_BHI_CTRL, HAS_BHI_CTRL | HAS_SPEC_CTRL },
 	{ X86_FEATURE_MD_CLEAR, HAS_MD_CLEAR },
 	{ X86_FEATURE_L1D_FLUSH, HAS_L1D_FLUSH },
@@ -132,12 +134,20 @@ static void patch_code(void)
 		target[PATCH_ENTRY] = mitigations_entry;
 	if (target[PATCH_EXIT_SPEC] || target[PATCH_EXIT_IBPB] || target[PATCH_EXIT_BHB])
 		target[PATCH_EXIT] = mitigations_exit;
+	if (plan.rsb == RSB_FILL)
+		target[PATCH_EXIT] = mitigations_exit_rsb_fill;
+	BUG_ON(plan.rsb == RSB_CALL && !target[PATCH_EXIT]);
 	patch_sites(target, plan.verw);
 }
 
 static const char *smt_text(unsigned issue)
 {
 	return plan.smt_vulnerable[issue] ? "; SMT vulnerable" : "";
+}
+
+static const char *rsb_text(unsigned issue)
+{
+	return issue == ISSUE_SPECTRE_V2 ? rsb_measure_text[plan.rsb] : "";
 }
 
 /* What the processor is not open to is in the log, but consoles need not show it. */
@@ -147,8 +157,8 @@ static void log_plan(void)
 		 predictor_flush_name[plan.flush]);
 	for (unsigned i = 0; i < NR_ISSUES; i++)
 		log_printf(mitigation_level(plan.verdict[i]) == NOT_AFFECTED ? LOG_DEBUG : LOG_INFO,
-			   "mitigations: %s: %s%s", mitigation_issue_name[i],
-			   mitigation_text[plan.verdict[i]], smt_text(i));
+			   "mitigations: %s: %s%s%s", mitigation_issue_name[i],
+			   mitigation_text[plan.verdict[i]], rsb_text(i), smt_text(i));
 }
 
 void mitigations_init(enum config_mitigations mitigations, enum config_vmscape vmscape)
@@ -203,8 +213,8 @@ void predictor_switch(void)
 static void print_table(void)
 {
 	for (unsigned i = 0; i < NR_ISSUES; i++)
-		shell_print("%-26s %s%s\n", mitigation_issue_name[i],
-			    mitigation_text[plan.verdict[i]], smt_text(i));
+		shell_print("%-26s %s%s%s\n", mitigation_issue_name[i],
+			    mitigation_text[plan.verdict[i]], rsb_text(i), smt_text(i));
 	shell_print("%-26s %s\n", "before shared code", predictor_flush_name[plan.flush]);
 }
 
@@ -217,8 +227,8 @@ static void print_json(void)
 {
 	shell_print("{\"issues\":{");
 	for (unsigned i = 0; i < NR_ISSUES; i++)
-		shell_print("%s\n\"%s\":\"%s%s\"", i ? "," : "", mitigation_issue_name[i],
-			    mitigation_text[plan.verdict[i]], smt_text(i));
+		shell_print("%s\n\"%s\":\"%s%s%s\"", i ? "," : "", mitigation_issue_name[i],
+			    mitigation_text[plan.verdict[i]], rsb_text(i), smt_text(i));
 	shell_print("\n},\"before_shared_code\":\"%s\",\"cpus\":[",
 		    predictor_flush_name[plan.flush]);
 	for (unsigned i = 0; i < nr_cpus(); i++) {

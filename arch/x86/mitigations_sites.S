@@ -112,6 +112,32 @@
 1:	END entry_spec_ctrl
 
 /*
+ * PATCH_EXIT where a guest's calls stay in the return stack buffer: each of its entries is
+ * overwritten, before the first RET, by one at which speculation ends. The return addresses on the
+ * stack are dropped, and so are those on a shadow stack (RDSSP changes nothing where there is none).
+ */
+#define RSB_ENTRIES 32
+
+	BEGIN mitigations_exit_rsb_fill
+	mov $(RSB_ENTRIES / 2), %ecx
+1:	call 2f
+	int3
+2:	call 3f
+	int3
+3:	add $16, %rsp
+	dec %ecx
+	jnz 1b
+	lfence
+	xor %eax, %eax
+	rdsspq %rax
+	test %rax, %rax
+	jz mitigations_exit
+	mov $RSB_ENTRIES, %ecx
+	incsspq %rcx
+	jmp mitigations_exit
+	.size mitigations_exit_rsb_fill, . - mitigations_exit_rsb_fill
+
+/*
  * PATCH_EXIT and its parts. The call to it is also the one that processors want between a VM exit
  * and the first return (Post-barrier Return Stack Buffer predictions); LFENCE follows.
  */

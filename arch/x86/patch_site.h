@@ -29,7 +29,7 @@
 /* arch_vcpu.spec_ctrl as seen from arch_vcpu.gpr */
 #define VCPU_SPEC_CTRL 256
 
-#ifdef __ASSEMBLY__
+#ifdef __ASSEMBLER__
 /* clang-format off */
 .macro PATCH_RECORD place, id
 	.pushsection .patch_sites, "a"

@@ -115,6 +115,8 @@ static void test_vmscape_models(void **state)
 #define TIGER_LAKE VENDOR_INTEL, 6, 0x8c
 #define GRACEMONT  VENDOR_INTEL, 6, 0xbe
 #define SIERRA	   VENDOR_INTEL, 6, 0xaf
+#define COMET_LAKE VENDOR_INTEL, 6, 0xa5
+#define TREMONT	   VENDOR_INTEL, 6, 0x86
 #define ALDER_LAKE VENDOR_INTEL, 6, 0x97
 #define EMERALD	   VENDOR_INTEL, 6, 0xcf
 #define ZEN1	   VENDOR_AMD, 0x17, 1
@@ -229,6 +231,10 @@ static const struct {
 	{ VENDOR_INTEL, 6, 0x55, 7, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_VULN_RETURNS },
 	{ TIGER_LAKE, 1, INTEL_BITS, ARCH_CAP_ITS_NO, ISSUE_ITS, VERDICT_NA_SAYS_CPU },
 	{ ALDER_LAKE, 2, BHI, EIBRS_CAPS, ISSUE_ITS, VERDICT_NA_MODEL },
+	{ TIGER_LAKE, 1, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_NA_OWN_MODE },
+	{ ICE_LAKE, 6, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_NA_OWN_MODE },
+	{ COMET_LAKE, 2, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_VULN_RETURNS },
+	{ ZEN4, 1, AMD_BITS, 0, ISSUE_ITS, VERDICT_NA_MODEL },
 	/* L1TF */
 	{ SKYLAKE, 3, INTEL_BITS | HAS_L1D_FLUSH, 0, ISSUE_L1TF, VERDICT_MIT_L1D_FLUSH },
 	{ SKYLAKE, 3, INTEL_BITS, 0, ISSUE_L1TF, VERDICT_VULN_NO_FLUSH },
@@ -286,6 +292,85 @@ static void test_issues(void **state)
 			fail_msg("in no case: %s", mitigation_text[i]);
 }
 
+static const struct {
+	enum cpu_vendor vendor;
+	unsigned family, model;
+	u32 has;
+	u64 caps;
+	enum config_mitigations mitigations;
+	enum rsb_measure rsb;
+} rsb_cases[] = {
+	/* Enhanced IBRS but for one entry; without it, and without IBRS, all of them. */
+	{ TIGER_LAKE, INTEL_BITS, EIBRS_CAPS, CONFIG_MITIGATIONS_AUTO, RSB_CALL },
+	{ EMERALD, BHI, EIBRS_CAPS, CONFIG_MITIGATIONS_AUTO, RSB_CALL },
+	{ EMERALD, BHI, EIBRS_CAPS | ARCH_CAP_PBRSB_NO, CONFIG_MITIGATIONS_AUTO, RSB_CPU },
+	{ TREMONT, INTEL_BITS, EIBRS_CAPS, CONFIG_MITIGATIONS_AUTO, RSB_CPU },
+	{ TREMONT, INTEL_BITS, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ SKYLAKE, INTEL_BITS, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ SKYLAKE, INTEL_BITS, ARCH_CAP_PBRSB_NO, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ SKYLAKE, 0, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	/* The capability without the bits that turn it on is none. */
+	{ SKYLAKE, 0, EIBRS_CAPS, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ ZEN1, AMD_BITS, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ ZEN1, 0, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ ZEN4, AMD_BITS | HAS_IBPB_BRTYPE | HAS_IBPB_RET, 0, CONFIG_MITIGATIONS_AUTO, RSB_IBPB },
+	{ ZEN4, AMD_BITS | HAS_IBPB_BRTYPE, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ ZEN4, AMD_BITS | HAS_IBPB_RET, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ ZEN5, AMD_BITS | HAS_SRSO_NO | HAS_AUTO_IBRS, 0, CONFIG_MITIGATIONS_AUTO, RSB_CPU },
+	{ VENDOR_OTHER, 7, 1, 0, 0, CONFIG_MITIGATIONS_AUTO, RSB_FILL },
+	{ EMERALD, BHI, EIBRS_CAPS, CONFIG_MITIGATIONS_FORCE, RSB_FILL },
+	{ ZEN5, AMD_BITS | HAS_AUTO_IBRS, 0, CONFIG_MITIGATIONS_FORCE, RSB_FILL },
+	{ SKYLAKE, INTEL_BITS, 0, CONFIG_MITIGATIONS_OFF, RSB_NONE },
+	{ EMERALD, BHI, EIBRS_CAPS, CONFIG_MITIGATIONS_OFF, RSB_NONE },
+};
+
+static void test_rsb(void **state)
+{
+	bool seen[NR_RSB_MEASURES] = { false };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rsb_cases); i++) {
+		struct mitigation_plan plan =
+			choose(rsb_cases[i].vendor, rsb_cases[i].family, rsb_cases[i].model, 3,
+			       rsb_cases[i].has, rsb_cases[i].caps, false, rsb_cases[i].mitigations,
+			       CONFIG_VMSCAPE_AUTO);
+
+		seen[rsb_cases[i].rsb] = true;
+		if (plan.rsb != rsb_cases[i].rsb)
+			fail_msg("case %u: \"%s\"", i, rsb_measure_text[plan.rsb]);
+	}
+	for (unsigned i = 0; i < NR_RSB_MEASURES; i++) {
+		assert_true(seen[i]);
+		assert_true(i == RSB_NONE || rsb_measure_text[i][0] == ';');
+		assert_null(strpbrk(rsb_measure_text[i], "\"\\"));
+	}
+}
+
+/* Under another hypervisor the model says little. */
+static void test_its_nested(void **state)
+{
+	static const struct {
+		unsigned model;
+		u32 has;
+		u64 caps;
+		enum mitigation_verdict verdict;
+	} cases[] = {
+		{ 0x5e, INTEL_BITS, 0, VERDICT_VULN_RETURNS },
+		{ 0x5e, INTEL_BITS, ARCH_CAP_ITS_NO, VERDICT_NA_SAYS_CPU },
+		{ 0xcf, BHI, EIBRS_CAPS, VERDICT_NA_MODEL },
+		{ 0x6a, INTEL_BITS, EIBRS_CAPS, VERDICT_NA_OWN_MODE },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct mitigation_plan plan =
+			choose(VENDOR_INTEL, 6, cases[i].model, 3, cases[i].has, cases[i].caps,
+			       true, CONFIG_MITIGATIONS_AUTO, CONFIG_VMSCAPE_AUTO);
+
+		assert_int_equal(plan.verdict[ISSUE_ITS], cases[i].verdict);
+	}
+}
+
 /* What verdicts claim is what the plan does, for any processor and any option. */
 static void check_consistent(const struct mitigation_plan *plan, u32 has)
 {
@@ -313,6 +398,12 @@ static void check_consistent(const struct mitigation_plan *plan, u32 has)
 		assert_true(plan->host_spec_ctrl & SPEC_CTRL_IBRS);
 	if (mitigation_level(v[ISSUE_SPECTRE_V2]) == MITIGATED)
 		assert_true(plan->switch_ibpb);
+	/* The call that counts is there, and nothing is left to a measure that is not taken. */
+	if (plan->rsb == RSB_CALL)
+		assert_true(plan->spec_ctrl && (plan->host_spec_ctrl & SPEC_CTRL_IBRS));
+	if (plan->rsb == RSB_IBPB)
+		assert_true(plan->exit_ibpb && (has & HAS_IBPB_RET));
+	assert_int_not_equal(plan->rsb, RSB_NONE);
 	/* Nothing that the processor lacks. */
 	if (!(has & HAS_IBPB))
 		assert_true(!plan->switch_ibpb && !plan->exit_ibpb && plan->flush != FLUSH_IBPB);
@@ -347,7 +438,7 @@ static void test_consistency(void **state)
 		u64 caps;
 
 		random = random * 1103515245 + 12345;
-		has = random >> 8 & 0x7ff;
+		has = random >> 8 & 0xfff;
 		random = random * 1103515245 + 12345;
 		caps = random;
 		plan = choose(cpu[c].vendor, cpu[c].family, cpu[c].model, i & 0xf, has, caps,
@@ -436,7 +527,8 @@ int main(void)
 		cmocka_unit_test(test_vmscape),	    cmocka_unit_test(test_issues),
 		cmocka_unit_test(test_consistency), cmocka_unit_test(test_off),
 		cmocka_unit_test(test_force),	    cmocka_unit_test(test_smt),
-		cmocka_unit_test(test_spec_ctrl),
+		cmocka_unit_test(test_spec_ctrl),   cmocka_unit_test(test_rsb),
+		cmocka_unit_test(test_its_nested),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
