@@ -184,6 +184,9 @@ test_virtio_blk_CFLAGS := $(X86_TEST_CFLAGS)
 NET_SRC := core/network.c core/vdev/net_offload.c $(wildcard core/vdev/virtio_net*.c net/*.c)
 test_virtio_net_SRC := $(VIRTIO_SRC) $(NET_SRC) tests/unit/net_packets.c
 test_virtio_net_CFLAGS := $(X86_TEST_CFLAGS)
+test_virtio_bad_rings_SRC := $(VIRTIO_SRC) $(NET_SRC) core/chacha20.c core/entropy.c core/files.c core/pmem.c \
+	core/vdev/ram_disk.c $(addprefix core/vdev/virtio_,blk.c console.c rng.c)
+test_virtio_bad_rings_CFLAGS := $(X86_TEST_CFLAGS)
 test_virtio_console_SRC := $(VIRTIO_SRC) core/vdev/virtio_console.c
 test_virtio_console_CFLAGS := $(X86_TEST_CFLAGS)
 test_switch_threads_SRC := $(VIRTIO_SRC) $(NET_SRC)
