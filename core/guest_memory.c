@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "core/arch.h"
+#include <arch_guest_frame.h>
 
 /* Part of a guest-physical range that lies in one slot. */
 struct piece {
@@ -26,7 +26,7 @@ static bool find_piece(struct memslots *ms, u64 gpa, u64 len, struct piece *p)
 static inline void *slot_ptr(const struct memslot *slot, u64 offset, u64 len)
 {
 	backing_touch(slot->backing, offset, len);
-	return (char *)phys_to_virt(slot->backing->hpa) + offset;
+	return (char *)guest_frame(slot->backing->hpa) + offset;
 }
 
 static void *piece_ptr(const struct piece *p)

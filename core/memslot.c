@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "core/arch.h"
+#include <arch_guest_frame.h>
 
 #define BITS_PER_WORD 64
 #define GPA_LIMIT     BIT(46) /* also the limit of what EPT and NPT with four levels can map */
@@ -109,15 +109,19 @@ struct memslot *memslot_search(struct memslots *ms, u64 gpa)
 	return i < ms->count && ms->slot[i].gpa <= gpa ? &ms->slot[i] : NULL;
 }
 
-/* Whoever comes first clears it; the others wait, since they may not see old contents. */
-static __cold __noinline void make_present(struct backing *b, u64 chunk)
+static void clear_chunk(struct backing *b, u64 chunk)
 {
 	u64 offset = chunk * BACKING_CHUNK;
 
+	memset((char *)guest_frame(b->hpa) + offset, 0, MIN(BACKING_CHUNK, b->size - offset));
+}
+
+/* Whoever comes first clears it; the others wait, since they may not see old contents. */
+static __cold __noinline void make_present(struct backing *b, u64 chunk)
+{
 	spin_lock(&b->lock);
 	if (!backing_chunk_is_present(b, chunk)) {
-		memset((char *)phys_to_virt(b->hpa) + offset, 0,
-		       MIN(BACKING_CHUNK, b->size - offset));
+		clear_chunk(b, chunk);
 		__atomic_fetch_or(&b->present[chunk / 64], BIT(chunk % 64), __ATOMIC_RELEASE);
 	}
 	spin_unlock(&b->lock);
@@ -135,6 +139,13 @@ bool memslot_is_touched(const struct memslot *slot, u64 offset)
 	const struct backing *b = slot->backing;
 
 	return !b->present || backing_chunk_is_present(b, offset / BACKING_CHUNK);
+}
+
+void backing_wipe(struct backing *b)
+{
+	for (u64 chunk = 0; b->present && chunk * BACKING_CHUNK < b->size; chunk++)
+		if (backing_chunk_is_present(b, chunk))
+			clear_chunk(b, chunk);
 }
 
 void backing_forget(struct backing *b)

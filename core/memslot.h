@@ -23,7 +23,7 @@ enum memslot_kind {
  * uses, not what it was promised.
  */
 struct backing {
-	u64 hpa;  /* contiguous, page aligned */
+	u64 hpa;  /* contiguous, page aligned; by guest_memory_take() */
 	u64 size; /* bytes */
 	bool bound;
 	struct spinlock lock; /* of the clearing */
@@ -89,6 +89,8 @@ static inline void backing_touch(struct backing *b, u64 offset, u64 len)
 				   !backing_chunk_is_present(b, chunk)))
 		backing_clear_new(b, offset, len);
 }
+/* Clears all that was touched, before others get the memory. It has a present map. No CPU uses it. */
+void backing_wipe(struct backing *backing);
 /* From now on all of it reads as zeros again. No CPU uses it. */
 void backing_forget(struct backing *backing);
 

@@ -44,8 +44,8 @@ const struct shell_command shell_commands[] = {
 	  SHELL_VM, shell_shutdown },
 	{ "crash-host", "", "stop Firn as by a fault of its own, to test what follows", 0,
 	  shell_crash_host },
-	{ "selftest", "[TEST] [CASE] [CPU]", "a fault of Firn's own, to see that it is stopped", 0,
-	  shell_selftest },
+	{ "selftest", "[TEST] [CASE|VM] [CPU]", "a fault of Firn's own, to see that it is stopped",
+	  0, shell_selftest },
 	{ "reboot", "", "stop all VMs and start the machine again", 0, shell_reboot },
 };
 const size_t shell_nr_commands = ARRAY_SIZE(shell_commands);

@@ -9,6 +9,7 @@
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/files.h"
+#include "core/guest_frames.h"
 #include "core/guest_layout.h"
 #include "core/guest_memory.h"
 #include "core/log.h"
@@ -57,10 +58,24 @@ struct vm *vm_by_name(const char *name)
 static u64 alloc_guest_block(u64 size, u64 *got)
 {
 	u64 align = size >= GiB && pmem_largest(GiB) >= size ? GiB : HUGE_PAGE;
-	u64 largest = pmem_largest(align);
+	u64 largest = pmem_largest(align), hpa = 0;
 
 	*got = size <= largest ? size : ALIGN_DOWN(largest, HUGE_PAGE);
-	return *got ? pmem_alloc(*got, align, PMEM_ANY, PMEM_GUEST) : 0;
+	if (*got)
+		hpa = pmem_alloc(*got, align, PMEM_ANY, PMEM_GUEST);
+	if (hpa && guest_memory_take(hpa, *got) != FIRN_OK) {
+		pmem_free(hpa, *got, PMEM_GUEST);
+		hpa = 0;
+	}
+	return hpa;
+}
+
+static void free_guest_block(struct backing *b)
+{
+	backing_wipe(b);
+	guest_memory_return(b->hpa, b->size);
+	pmem_free(b->hpa, b->size, PMEM_GUEST);
+	b->hpa = 0;
 }
 
 static enum firn_err add_ram(struct vm *vm, u64 gpa, u64 size)
@@ -93,8 +108,7 @@ static void free_memory(struct vm *vm)
 		memslot_delete(&vm->memory, vm->memory.slot[0].gpa);
 	for (unsigned i = 0; i < ARRAY_SIZE(vm->backing); i++) {
 		if (vm->backing[i].hpa)
-			pmem_free(vm->backing[i].hpa, vm->backing[i].size, PMEM_GUEST);
-		vm->backing[i].hpa = 0;
+			free_guest_block(&vm->backing[i]);
 		free(vm->backing[i].present);
 	}
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/entropy.h"
+#include "core/guest_frames.h"
 #include "core/log.h"
 
 #define NS_PER_S 1000000000ull
@@ -22,6 +23,7 @@ static u64 tsc, tsc_step, tsc_khz = 1000000;
 static s64 wall_seconds;
 static u64 ram_base, ram_size;
 static char *ram;
+static u64 guest_memory, guest_memory_limit = ~0ull;
 static unsigned kicks[MAX_CPUS];
 static u64 wakeup[MAX_CPUS];
 
@@ -41,6 +43,8 @@ void fake_reset(void)
 	free(ram);
 	ram = NULL;
 	ram_base = ram_size = 0;
+	guest_memory = 0;
+	guest_memory_limit = ~0ull;
 	fake_set_cpu(0);
 	fake_set_nr_cpus(1);
 	fake_set_tsc(0);
@@ -132,6 +136,32 @@ u64 virt_to_phys(const void *va)
 
 	check(offset < ram_size, "not in the direct map", (u64)va);
 	return ram_base + offset;
+}
+
+enum firn_err guest_memory_take(u64 hpa, u64 size)
+{
+	(void)hpa;
+	if (size > guest_memory_limit - guest_memory)
+		return ERR_NOMEM;
+	guest_memory += size;
+	return FIRN_OK;
+}
+
+void guest_memory_return(u64 hpa, u64 size)
+{
+	check(size <= guest_memory, "a VM returns more than it had", size);
+	(void)hpa;
+	guest_memory -= size;
+}
+
+u64 fake_guest_memory(void)
+{
+	return guest_memory;
+}
+
+void fake_limit_guest_memory(u64 bytes)
+{
+	guest_memory_limit = bytes;
 }
 
 unsigned cpu_index(void)

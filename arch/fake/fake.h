@@ -29,6 +29,10 @@ void fake_set_wall_seconds(s64 seconds);
  */
 void *fake_set_ram(u64 base, u64 size);
 
+/* Bytes that VMs have by guest_memory_take(), and how many they may; no limit after fake_reset(). */
+u64 fake_guest_memory(void);
+void fake_limit_guest_memory(u64 bytes);
+
 /* What the CPU's random number instruction gives; NULL (fake_reset()) = a sequence that looks random. */
 extern bool (*fake_hw_random)(u64 *value);
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Random numbers of the CPU: RDSEED, else RDRAND (SDM 1 7.3.17). */
+#include "arch/x86/hw_random.h"
+
 #include "arch/x86/cpuid_bits.h"
 #include "arch/x86/x86.h"
 #include "core/entropy.h"
 
 #define CPUID_1_ECX_RDRAND BIT(30)
 #define CPUID_7_EBX_RDSEED BIT(18)
+#define GOLDEN_RATIO	   0x9e3779b97f4a7c15ull
+#define TRIES		   16
 
 static bool has_rdseed(void)
 {
@@ -34,4 +38,23 @@ bool arch_hw_random(u64 *value)
 	if (has_rdseed() && rdseed(value))
 		return true;
 	return (cpuid(1, 0).ecx & CPUID_1_ECX_RDRAND) && rdrand(value);
+}
+
+/* The clock has few random bits; multiplied by an odd number they reach the upper ones. */
+static u64 from_clock(void)
+{
+	static u64 last;
+
+	last = (last ^ rdtsc()) * GOLDEN_RATIO;
+	return last ^ last >> 32;
+}
+
+u64 hw_random_or_clock(void)
+{
+	u64 value = 0;
+	bool random = false;
+
+	for (unsigned i = 0; i < TRIES && !random; i++)
+		random = arch_hw_random(&value);
+	return value ^ from_clock();
 }

@@ -32,10 +32,18 @@ void pagetable_use_any_memory(void); /* the direct map exists */
 
 /*
  * Maps [va, va + size) to pa (all page aligned) with leaf flags, using entries of at most
- * max_level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB). ERR_NOMEM, ERR_EXIST when something is mapped there;
- * what was mapped before the error stays. The caller serializes.
+ * max_level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB), and smaller ones where there is a table of them.
+ * ERR_NOMEM, ERR_EXIST when something is mapped there; what was mapped before the error stays. The
+ * caller serializes.
  */
 enum firn_err pagetable_map(u64 *root, u64 va, u64 pa, u64 size, u64 flags, unsigned max_level);
+
+/*
+ * Removes what is mapped in [va, va + size), page aligned; a larger page that is only in part in it
+ * is divided, and the tables stay. ERR_NOMEM: all is as it was, some pages divided. The caller
+ * serializes and flushes.
+ */
+enum firn_err pagetable_unmap(u64 *root, u64 va, u64 size);
 
 /* Makes sure that a table is below the PML4 entry of va, so that roots can share it. */
 enum firn_err pagetable_fill_top(u64 *root, u64 va);

@@ -4,6 +4,7 @@
 
 #include "arch/x86/address_space.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/guest_window.h"
 #include "arch/x86/identity_map.h"
 #include "arch/x86/pagetable.h"
 #include "arch/x86/stack_guard.h"
@@ -166,6 +167,26 @@ __no_stack_guard void paging_load(void)
 	write_cr3(paging_root());
 }
 
+/* Global entries, too (SDM 3A 4.10.4.1). */
+void paging_flush_tlb(void)
+{
+	u64 cr4 = read_cr4();
+
+	write_cr3(read_cr3());
+	write_cr4(cr4 & ~CR4_PGE);
+	write_cr4(cr4);
+}
+
+static u64 end_of_free_ram(const struct handover *h)
+{
+	u64 end = 0;
+
+	for (u32 i = 0; i < h->nr_memory; i++)
+		if (h->memory[i].type == HANDOVER_MEM_FREE)
+			end = h->memory[i].base + h->memory[i].size;
+	return end;
+}
+
 enum firn_err paging_init(const struct handover *h)
 {
 	enum firn_err err = ERR_NOMEM;
@@ -180,6 +201,8 @@ enum firn_err paging_init(const struct handover *h)
 	if (!err)
 		err = fill_windows();
 	if (!err)
+		err = guest_window_init(root, end_of_free_ram(h));
+	if (!err)
 		err = make_identity_root(h);
 	if (err)
 		return err;
@@ -189,6 +212,7 @@ enum firn_err paging_init(const struct handover *h)
 	identity_root = (u64 *)((u64)identity_root + DIRECT_MAP_BASE);
 	direct_base = DIRECT_MAP_BASE;
 	address_space_init(root);
+	guest_window_use(root);
 	pagetable_use_any_memory();
 
 	err = paging_map_stacks(this_cpu());

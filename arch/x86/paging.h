@@ -2,7 +2,8 @@
 /*
  * Firn's own address space. Nothing is both writable and executable, in no mapping.
  *
- *   ffff8000_00000000  direct map of RAM (64 TiB); the image's text and rodata read-only there too
+ *   ffff8000_00000000  direct map of RAM (32 TiB) but that of VMs; image's text and rodata read-only
+ *   ffffa000_00000000  memory of VMs, somewhere in there
  *   ffffc000_00000000  device memory
  *   ffffd000_00000000  stacks of the CPUs, each between unmapped guard pages
  *   ffffe000_00000000  heap
@@ -14,13 +15,15 @@
 #include "boot/handover.h"
 #include "core/err.h"
 
-#define DIRECT_MAP_BASE 0xffff800000000000ull
-#define DIRECT_MAP_SIZE (64 * 1024 * GiB)
-#define MMIO_BASE	0xffffc00000000000ull
-#define MMIO_WINDOW	(64 * GiB)
-#define STACKS_BASE	0xffffd00000000000ull
-#define HEAP_BASE	0xffffe00000000000ull
-#define HEAP_WINDOW	(64 * GiB)
+#define DIRECT_MAP_BASE	  0xffff800000000000ull
+#define DIRECT_MAP_SIZE	  (32 * 1024 * GiB)
+#define GUEST_WINDOW_BASE 0xffffa00000000000ull
+#define GUEST_WINDOW_SIZE DIRECT_MAP_SIZE
+#define MMIO_BASE	  0xffffc00000000000ull
+#define MMIO_WINDOW	  (64 * GiB)
+#define STACKS_BASE	  0xffffd00000000000ull
+#define HEAP_BASE	  0xffffe00000000000ull
+#define HEAP_WINDOW	  (64 * GiB)
 
 /* PAT entries 0..3, repeated: WB, WC, UC-, UC (SDM 3A 11.12). The VMCS host PAT is this value. */
 #define HOST_PAT 0x0007010600070106ull
@@ -37,6 +40,9 @@ enum mmio_type {
 enum firn_err paging_init(const struct handover *h);
 /* Loads Firn's tables on a CPU that just started. */
 void paging_load(void);
+
+/* Drops all that this CPU has cached of Firn's tables. */
+void paging_flush_tlb(void);
 
 /* Maps device memory; never unmapped. NULL = no memory or window left. Any CPU. */
 void *mmio_map(u64 pa, size_t len, enum mmio_type type);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "core/memslot.h"
+#include "fake.h"
 
 #define LIMIT BIT(46)
 
@@ -312,6 +313,34 @@ static void test_random_use_against_model(void **state)
 		step_free(i);
 }
 
+static bool is_zero(const char *mem, u64 size)
+{
+	return mem[0] == 0 && memcmp(mem, mem + 1, size - 1) == 0;
+}
+
+/* Only what was touched can hold anything of a guest's. */
+static void test_wipe(void **state)
+{
+	const u64 base = 16 * MiB, size = 2 * BACKING_CHUNK + 2 * PAGE_SIZE;
+	char *mem = fake_set_ram(base, size + PAGE_SIZE);
+	u64 present = 0;
+	struct backing b = { .hpa = base, .size = size, .present = &present };
+
+	(void)state;
+	memset(mem, 'x', size + PAGE_SIZE);
+	backing_touch(&b, 0, 1);
+	backing_touch(&b, 2 * BACKING_CHUNK, 1);
+	memset(mem, 'g', BACKING_CHUNK);
+	memset(mem + 2 * BACKING_CHUNK, 'g', 2 * PAGE_SIZE);
+	backing_wipe(&b);
+	assert_true(is_zero(mem, BACKING_CHUNK));
+	assert_true(is_zero(mem + 2 * BACKING_CHUNK, 2 * PAGE_SIZE));
+	assert_int_equal(mem[BACKING_CHUNK], 'x');
+	assert_int_equal(mem[2 * BACKING_CHUNK - 1], 'x');
+	assert_int_equal(mem[size], 'x'); /* somebody else's */
+	fake_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_all_combinations),
 		cmocka_unit_test(test_kind_cannot_change_in_place),
 		cmocka_unit_test(test_dirty_log_switch),
+		cmocka_unit_test(test_wipe),
 		cmocka_unit_test(test_random_use_against_model),
 	};
 

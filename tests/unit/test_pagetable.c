@@ -103,11 +103,96 @@ static void mapped_is_not_mapped_again(void **state)
 	expect(VA + 2 * MiB, 0, 1);
 }
 
+/* What is left of a large page around a hole maps what it did. */
+static void a_hole_divides_large_pages(void **state)
+{
+	u64 hole = VA + GiB + 4 * MiB + 8192, size = 2 * MiB;
+
+	(void)state;
+	assert_int_equal(pagetable_map(root, VA, 0, 3 * GiB, FLAGS, 3), FIRN_OK);
+	assert_int_equal(pagetable_unmap(root, hole, size), FIRN_OK);
+	expect(VA, 0, 3);
+	expect(VA + 2 * GiB, 2 * GiB, 3);
+	expect(VA + GiB + 2 * MiB, GiB + 2 * MiB, 2);
+	expect(hole - 4096, GiB + 4 * MiB + 4096, 1);
+	expect_nothing(hole);
+	expect_nothing(hole + MiB);
+	expect_nothing(hole + size - 1);
+	expect(hole + size, GiB + 6 * MiB + 8192, 1);
+	expect(VA + GiB + 8 * MiB, GiB + 8 * MiB, 2);
+}
+
+static void whole_large_pages_go_undivided(void **state)
+{
+	struct pmem_stats before, after;
+
+	(void)state;
+	assert_int_equal(pagetable_map(root, VA, 0, 2 * GiB, FLAGS, 3), FIRN_OK);
+	pmem_get_stats(&before);
+	assert_int_equal(pagetable_unmap(root, VA + GiB, GiB), FIRN_OK);
+	pmem_get_stats(&after);
+	assert_int_equal(before.free, after.free);
+	expect(VA, 0, 3);
+	expect_nothing(VA + GiB);
+	expect_nothing(VA + 2 * GiB - 1);
+}
+
+/* It fits the entries that it left: no memory is needed for it. */
+static void what_comes_back_needs_no_tables(void **state)
+{
+	static const struct {
+		u64 at, size;
+	} parts[] = { { 0, GiB }, { GiB + 4096, 2 * MiB }, { GiB + 6 * MiB, 18 * MiB } };
+	struct pmem_stats before, after;
+
+	(void)state;
+	assert_int_equal(pagetable_map(root, VA, 0, 2 * GiB, FLAGS, 3), FIRN_OK);
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		assert_int_equal(pagetable_unmap(root, VA + parts[i].at, parts[i].size), FIRN_OK);
+	pmem_get_stats(&before);
+	for (unsigned i = ARRAY_SIZE(parts); i-- > 0;)
+		assert_int_equal(pagetable_map(root, VA + parts[i].at, parts[i].at, parts[i].size,
+					       FLAGS, 3),
+				 FIRN_OK);
+	pmem_get_stats(&after);
+	assert_int_equal(before.free, after.free);
+	expect(VA, 0, 3);
+	for (u64 va = VA + GiB; va < VA + GiB + 30 * MiB; va += 4096) {
+		unsigned level;
+		u64 flags;
+
+		assert_true(translate(va, &flags, &level) == va - VA);
+	}
+}
+
+static void unmapping_nothing_is_no_error(void **state)
+{
+	(void)state;
+	assert_int_equal(pagetable_unmap(root, VA, 5 * GiB), FIRN_OK);
+	assert_int_equal(pagetable_map(root, VA + 2 * MiB, 0, 4096, FLAGS, 1), FIRN_OK);
+	assert_int_equal(pagetable_unmap(root, VA, 5 * GiB), FIRN_OK);
+	expect_nothing(VA + 2 * MiB);
+}
+
+/* The tables of small pages stay, and are used when a large one would fit. */
+static void large_ranges_use_the_tables_that_are_there(void **state)
+{
+	(void)state;
+	assert_int_equal(pagetable_map(root, VA, 0, 4096, FLAGS, 1), FIRN_OK);
+	assert_int_equal(pagetable_unmap(root, VA, 4096), FIRN_OK);
+	assert_int_equal(pagetable_map(root, VA, 0, GiB, FLAGS, 3), FIRN_OK);
+	expect(VA, 0, 1);
+	expect(VA + 2 * MiB, 2 * MiB, 2);
+}
+
 static void out_of_memory_is_reported(void **state)
 {
 	(void)state;
+	assert_int_equal(pagetable_map(root, 0, 0, GiB, FLAGS, 3), FIRN_OK);
 	while (pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_PAGE_TABLE))
 		;
+	assert_int_equal(pagetable_unmap(root, 0, 2 * MiB), ERR_NOMEM);
+	expect(MiB, MiB, 3);
 	assert_int_equal(pagetable_map(root, VA, 0, 4096, FLAGS, 1), ERR_NOMEM);
 	assert_int_equal(pagetable_fill_top(root, VA), ERR_NOMEM);
 	assert_null(pagetable_alloc());
@@ -121,6 +206,11 @@ int main(void)
 		cmocka_unit_test_setup(max_level_is_kept, setup),
 		cmocka_unit_test_setup(different_alignment_needs_small_pages, setup),
 		cmocka_unit_test_setup(mapped_is_not_mapped_again, setup),
+		cmocka_unit_test_setup(a_hole_divides_large_pages, setup),
+		cmocka_unit_test_setup(whole_large_pages_go_undivided, setup),
+		cmocka_unit_test_setup(what_comes_back_needs_no_tables, setup),
+		cmocka_unit_test_setup(unmapping_nothing_is_no_error, setup),
+		cmocka_unit_test_setup(large_ranges_use_the_tables_that_are_there, setup),
 		cmocka_unit_test_setup(out_of_memory_is_reported, setup), /* last: uses it up */
 	};
 

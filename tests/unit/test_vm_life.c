@@ -93,6 +93,26 @@ static void test_create_without_enough_memory(void **state)
 	assert_nothing_used();
 }
 
+/* Its frames can't be taken out of the direct map: none is kept. */
+static void test_create_without_page_tables_for_memory(void **state)
+{
+	struct load_error error = { "" };
+	struct vm *vm;
+
+	(void)state;
+	configs[0].memory = 8 * MiB;
+	fake_limit_guest_memory(8 * MiB - PAGE_SIZE);
+	assert_int_equal(vm_create(&configs[0], &vm, &error), ERR_NOMEM);
+	assert_nothing_used();
+	assert_int_equal(fake_guest_memory(), 0);
+	fake_limit_guest_memory(8 * MiB);
+	make_vm(0, 1);
+	assert_int_equal(fake_guest_memory(), 8 * MiB);
+	remove_vms();
+	assert_int_equal(fake_guest_memory(), 0);
+	assert_nothing_used();
+}
+
 /* More pieces than a VM can have slots: nothing of them is kept. */
 static void test_create_with_memory_in_too_many_pieces(void **state)
 {
@@ -913,6 +933,7 @@ int main(void)
 		TEST(test_create_without_cet),
 		TEST(test_create_fails_at_every_step),
 		TEST(test_create_without_enough_memory),
+		TEST(test_create_without_page_tables_for_memory),
 		TEST(test_create_with_memory_in_too_many_pieces),
 		TEST(test_placement),
 		TEST(test_start),
