@@ -115,6 +115,7 @@ struct firn_config {
 	bool shutdown_when_idle; /* power off when the last VM has stopped; default no (prompt) */
 	enum config_mitigations mitigations; /* default auto */
 	enum config_vmscape vmscape;	     /* default auto */
+	bool no_cet_host;		     /* default false: Firn uses CET for itself */
 	unsigned nr_vms;
 	struct vm_config vm[CONFIG_MAX_VMS];
 };

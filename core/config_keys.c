@@ -28,6 +28,7 @@ static const struct choice levels[] = {
 	{ NULL, 0 },
 };
 static const struct choice lapics[] = { { "auto", 0 }, { "software", 1 }, { NULL, 0 } };
+static const struct choice cet_host[] = { { "auto", 0 }, { "off", 1 }, { NULL, 0 } };
 static const struct choice idle_actions[] = { { "prompt", 0 }, { "shutdown", 1 }, { NULL, 0 } };
 static const struct choice mitigations[] = {
 	{ "auto", CONFIG_MITIGATIONS_AUTO },
@@ -200,6 +201,14 @@ static void set_vmscape(const struct setting *s)
 
 	if (choose(s, vmscape, s->value, &value))
 		s->p->cfg->vmscape = value;
+}
+
+static void set_cet_host(const struct setting *s)
+{
+	unsigned off;
+
+	if (choose(s, cet_host, s->value, &off))
+		s->p->cfg->no_cet_host = off;
 }
 
 static void set_number(const struct setting *s, u64 max, unsigned *number)
@@ -439,6 +448,10 @@ const struct parser_key config_keys[] = {
 		   "What is done to branch predictors before code that VMs share." },
 	  .section = SECTION_FIRN,
 	  .set = set_vmscape },
+	{ .doc = { "firn", "cet-host", "auto or off", "auto",
+		   "Control-flow enforcement of the processor for Firn itself." },
+	  .section = SECTION_FIRN,
+	  .set = set_cet_host },
 	{ .doc = { "vm", "abi", "1", "1",
 		   "The profile: what machine the guest sees, whatever the version of Firn. The "
 		   "newest one by default." },
@@ -499,7 +512,8 @@ const struct parser_key config_keys[] = {
 	  .section = SECTION_VM,
 	  .may_be_empty = true,
 	  .set = set_cmdline },
-	{ .doc = { "vm", "autostart", "yes or no", "yes", "Start the VM when Firn has booted." },
+	{ .doc = { "vm", "autostart", "yes or no", "yes",
+		   "Start the VM when Firn has booted. Its memory is set aside in any case." },
 	  .section = SECTION_VM,
 	  .set = set_autostart },
 	{ .doc = { "vm", "rng", "yes or no", "yes", "Virtio entropy device." },

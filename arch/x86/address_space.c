@@ -15,7 +15,9 @@
 #include "core/pmem.h"
 #include "core/spinlock.h"
 
-#define LEAF	       (PTE_P | PTE_A | PTE_D | PTE_G)
+#define LEAF	       (PTE_P | PTE_A | PTE_G)
+#define WRITABLE       (PTE_RW | PTE_D)
+#define SHADOW_STACK   PTE_D		   /* and not writable: SDM 3A 4.6 */
 #define LEAF_WC	       PTE_PWT		   /* HOST_PAT entry 1 */
 #define LEAF_UC	       (PTE_PCD | PTE_PWT) /* HOST_PAT entry 3 */
 #define MMIO_MAX_LEVEL 2
@@ -87,7 +89,7 @@ static bool phys_range_ok(u64 pa, u64 len)
 void *mmio_map(u64 pa, size_t len, enum mmio_type type)
 {
 	u64 first = ALIGN_DOWN(pa, PAGE_SIZE), size, va;
-	u64 flags = PTE_RW | (type == MMIO_WC ? LEAF_WC : LEAF_UC);
+	u64 flags = WRITABLE | (type == MMIO_WC ? LEAF_WC : LEAF_UC);
 
 	if (!phys_range_ok(pa, len))
 		return NULL;
@@ -145,7 +147,7 @@ static enum firn_err map_new_ram(u64 va, u64 size, enum pmem_use use)
 
 	if (!pa)
 		return ERR_NOMEM;
-	err = map_pages(va, pa, size, PTE_RW);
+	err = map_pages(va, pa, size, WRITABLE);
 	if (!err)
 		return FIRN_OK;
 	for (u64 offset = 0; offset < size; offset += PAGE_SIZE)
@@ -177,6 +179,22 @@ enum firn_err paging_map_stacks(struct cpu *cpu)
 		bottom += IST_STACK_SIZE + PAGE_SIZE;
 	}
 	return map_stack(&cpu->stack, slot + STACK_SLOT - STACK_SIZE, STACK_SIZE);
+}
+
+enum firn_err paging_map_shadow_stack(u64 va, u64 pa)
+{
+	return map_pages(va, pa, PAGE_SIZE, SHADOW_STACK);
+}
+
+enum firn_err paging_hide(u64 pa, u64 size)
+{
+	enum firn_err err;
+
+	spin_lock(&lock);
+	err = pagetable_unmap(root, DIRECT_MAP_BASE + pa, size);
+	spin_unlock(&lock);
+	paging_flush_tlb();
+	return err;
 }
 
 void *arch_heap_map(u64 offset, u64 bytes)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Back-trace by frame pointers. Whatever is broken, it reads only from stacks. */
+/* Back-trace by frame pointers and by shadow stack. Whatever is broken, it reads only from stacks. */
+#include "arch/x86/cet_host.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/panic.h"
+#include "arch/x86/shadow_stack.h"
 #include "core/log.h"
 
 #define MAX_FRAMES 24
@@ -54,4 +56,21 @@ void backtrace_print(u64 rip, u64 rbp)
 			break;
 		rbp = frame->rbp;
 	}
+}
+
+void backtrace_print_shadow(u64 ssp)
+{
+	const struct shadow_stack *stack[SHADOW_STACKS_PER_CPU];
+	u64 rip[MAX_FRAMES];
+	unsigned n;
+
+	if (!cet_host_shadow_stacks())
+		return;
+	for (unsigned i = 0; i < SHADOW_STACKS_PER_CPU; i++)
+		stack[i] = shadow_stack_at(cpu_index(), i);
+	n = shadow_stack_trace(stack, ssp, rip, MAX_FRAMES);
+	if (n)
+		log_error("shadow stack:");
+	for (unsigned i = 0; i < n; i++)
+		log_error("  %016lx", (unsigned long)rip[i]);
 }

@@ -5,12 +5,12 @@
 #include "arch/x86/interrupts.h"
 #include "arch/x86/panic.h"
 #include "arch/x86/regs.h"
+#include "arch/x86/shadow_stack.h"
 #include "arch/x86/smp.h"
 
-#define IDT_VECTORS	    256
-#define GATE_INTERRUPT	    0x8e /* present, DPL 0, 64-bit interrupt gate (SDM 3A 6.14.1) */
-#define STUB_SIZE	    16
-#define VECTORS_OF_CPU_ONLY 32
+#define IDT_VECTORS    256
+#define GATE_INTERRUPT 0x8e /* present, DPL 0, 64-bit interrupt gate (SDM 3A 6.14.1) */
+#define STUB_SIZE      16
 
 struct gate {
 	u16 offset_low, selector;
@@ -19,14 +19,14 @@ struct gate {
 	u32 offset_high, reserved;
 };
 _Static_assert(sizeof(struct gate) == 16, "64-bit gate, SDM 3A figure 6-8");
-
-struct fixup {
-	u64 from, to;
-};
+_Static_assert(offsetof(struct exception_frame, rflags) == 152 &&
+		       offsetof(struct exception_frame, rsp) == 160 &&
+		       sizeof(struct shadow_frame) == 3 * sizeof(u64),
+	       "entry.S");
 
 extern const char interrupt_stubs[];
-extern const struct fixup __fixup_start[], __fixup_end[];
-void interrupt_entry(struct exception_frame *frame);
+extern const u64 __fixup_start[], __fixup_end[]; /* instructions that may fault, probe.S */
+bool exception_entry(struct exception_frame *frame, const struct shadow_frame *shadow);
 
 static struct gate idt[IDT_VECTORS] __aligned(4096);
 void (*nmi_host_hook)(void);
@@ -75,14 +75,11 @@ void idt_load(void)
 	__asm__ volatile("lidt %0" : : "m"(table));
 }
 
-static bool fixup(struct exception_frame *frame)
+static bool is_probe(u64 rip)
 {
-	for (const struct fixup *f = __fixup_start; f < __fixup_end; f++) {
-		if (f->from == frame->rip) {
-			frame->rip = f->to;
+	for (const u64 *p = __fixup_start; p < __fixup_end; p++)
+		if (*p == rip)
 			return true;
-		}
-	}
 	return false;
 }
 
@@ -95,18 +92,14 @@ static void nmi(void)
 		nmi_host_hook();
 }
 
-static void exception(struct exception_frame *frame)
+/* True: the function that faulted is to return false. shadow: NULL without shadow stacks. */
+bool exception_entry(struct exception_frame *frame, const struct shadow_frame *shadow)
 {
 	if (frame->vector == VECTOR_NMI)
 		nmi();
-	else if (!fixup(frame) && !efi_call_recover(frame))
-		panic_exception(frame);
-}
-
-void interrupt_entry(struct exception_frame *frame)
-{
-	if (frame->vector < VECTORS_OF_CPU_ONLY)
-		exception(frame);
-	else
-		interrupt_dispatch(frame->vector);
+	else if (is_probe(frame->rip))
+		return true;
+	else if (!efi_call_recover(frame))
+		panic_exception(frame, shadow);
+	return false;
 }

@@ -19,14 +19,14 @@ enum irq_vector {
 	IRQ_VECTOR_SPURIOUS = 0xff, /* low 4 bits set: required by old LAPICs (SDM 3A 10.9) */
 };
 
-/* As the entry stubs store it; pushed by the CPU from rip on (SDM 3A 6.14.2). */
+/* As the entry of exceptions stores it; pushed by the CPU from rip on (SDM 3A 6.14.2). */
 struct exception_frame {
 	u64 r15, r14, r13, r12, r11, r10, r9, r8;
 	u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;
 	u64 vector, error;
 	u64 rip, cs, rflags, rsp, ss;
 };
-_Static_assert(sizeof(struct exception_frame) % 16 == 0, "stack stays aligned in the stubs");
+_Static_assert(sizeof(struct exception_frame) % 16 == 0, "the stack stays aligned in entry.S");
 
 /* Loads the IDT (one for all CPUs) on this CPU. */
 void idt_load(void);
@@ -60,56 +60,5 @@ static inline void nmi_dispatch(void)
 }
 /* Called for NMIs that are not Firn's own (stop requests); any CPU, NMI context. NULL = counted. */
 extern void (*nmi_host_hook)(void);
-
-/*
- * Exception fix-up: a fault at the instruction at label `from` continues at label `to`
- * instead of ending in a panic. For probing instructions only.
- */
-#define FIXUP(from, to)                \
-	".pushsection .fixup, \"a\"\n" \
-	".quad " from ", " to "\n"     \
-	".popsection\n"
-
-/* False when the instruction faulted. */
-static inline bool rdmsr_safe(u32 msr, u64 *value)
-{
-	u32 lo = 0, hi = 0;
-	bool ok = false;
-
-	__asm__ volatile("1: rdmsr\n"
-			 "movb $1, %[ok]\n"
-			 "2:\n" FIXUP("1b", "2b")
-			 : [ok] "+qm"(ok), "+a"(lo), "+d"(hi)
-			 : "c"(msr));
-	if (ok)
-		*value = (u64)hi << 32 | lo;
-	return ok;
-}
-
-static inline bool wrmsr_safe(u32 msr, u64 value)
-{
-	bool ok = false;
-
-	__asm__ volatile("1: wrmsr\n"
-			 "movb $1, %[ok]\n"
-			 "2:\n" FIXUP("1b", "2b")
-			 : [ok] "+qm"(ok)
-			 : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32))
-			 : "memory");
-	return ok;
-}
-
-static inline bool xsetbv_safe(u32 xcr, u64 value)
-{
-	bool ok = false;
-
-	__asm__ volatile("1: xsetbv\n"
-			 "movb $1, %[ok]\n"
-			 "2:\n" FIXUP("1b", "2b")
-			 : [ok] "+qm"(ok)
-			 : "c"(xcr), "a"((u32)value), "d"((u32)(value >> 32))
-			 : "memory");
-	return ok;
-}
 
 #endif

@@ -2,6 +2,7 @@
 /* From the hand-over to the CPU loop. */
 #include <string.h>
 
+#include "arch/x86/cet_host.h"
 #include "arch/x86/clock.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/guest_cet.h"
@@ -126,7 +127,7 @@ static void wait_for_reports(unsigned online)
 static void ap_main(void)
 {
 	virtualize_this_cpu();
-	cpu_loop();
+	cet_host_start(cpu_loop);
 }
 
 static void take_files(void)
@@ -193,18 +194,13 @@ static void log_memory(void)
 		  (unsigned long long)(st.used[PMEM_PAGE_TABLE] / KiB));
 }
 
-/* Second half, on the boot CPU's own stack with guard pages. */
+static bool configured, virtualized;
+
+/* Last part, with control-flow enforcement. */
 static void run(void)
 {
-	bool configured, virtualized;
-	unsigned online;
+	unsigned online = cpus_start(ap_main);
 
-	take_files();
-	configured = read_config();
-	/* Changes code: no other CPU may run it yet. */
-	mitigations_init(config.mitigations, config.vmscape);
-	virtualized = virtualize_this_cpu();
-	online = cpus_start(ap_main);
 	wait_for_reports(online);
 	log_info("%u CPU%s online", online, online == 1 ? "" : "s");
 	wx_check_tables(&handover);
@@ -225,6 +221,18 @@ static void run(void)
 	cpu_loop();
 }
 
+/* Second part, on the boot CPU's own stack with guard pages. */
+static void prepare(void)
+{
+	take_files();
+	configured = read_config();
+	/* Changes code: no other CPU may run it yet. */
+	mitigations_init(config.mitigations, config.vmscape);
+	virtualized = virtualize_this_cpu();
+	cet_host_init(!config.no_cet_host, virtualized, cpus_listed());
+	cet_host_start(run);
+}
+
 __no_stack_guard void firn_main(struct handover *from_loader)
 {
 	handover = *from_loader;
@@ -236,7 +244,7 @@ __no_stack_guard void firn_main(struct handover *from_loader)
 	BUG_ON(paging_init(&handover) != FIRN_OK);
 	start_machine();
 	cpus_enumerate(&handover);
-	cpu_switch_stack(run);
+	cpu_switch_stack(prepare);
 }
 
 void arch_machine_end(enum machine_end end)

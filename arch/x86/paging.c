@@ -13,8 +13,9 @@
 #include "core/log.h"
 #include "core/pmem.h"
 
-#define LEAF	(PTE_P | PTE_A | PTE_D | PTE_G)
-#define RW_NX	(LEAF | PTE_RW | PTE_NX)
+/* Read-only and dirty would be a shadow stack (SDM 3A 4.6). */
+#define LEAF	(PTE_P | PTE_A | PTE_G)
+#define RW_NX	(LEAF | PTE_RW | PTE_D | PTE_NX)
 #define RO_NX	(LEAF | PTE_NX)
 #define RO_EXEC LEAF
 
@@ -231,7 +232,7 @@ void paging_write_code(bool on)
 		u64 *entry = pagetable_find(root, (u64)va, &level);
 
 		BUG_ON(!entry);
-		*entry = on ? *entry | PTE_RW : *entry & ~PTE_RW;
+		*entry = on ? *entry | PTE_RW | PTE_D : *entry & ~(PTE_RW | PTE_D);
 		invlpg(va);
 		va = (char *)ALIGN_DOWN((u64)va, pagetable_span(level)) + pagetable_span(level);
 	}

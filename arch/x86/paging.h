@@ -6,6 +6,7 @@
  *   ffffa000_00000000  memory of VMs, somewhere in there
  *   ffffc000_00000000  device memory
  *   ffffd000_00000000  stacks of the CPUs, each between unmapped guard pages
+ *   ffffd040_00000000  shadow stacks, likewise
  *   ffffe000_00000000  heap
  *   ffffffff_80000000  image
  */
@@ -15,15 +16,16 @@
 #include "boot/handover.h"
 #include "core/err.h"
 
-#define DIRECT_MAP_BASE	  0xffff800000000000ull
-#define DIRECT_MAP_SIZE	  (32 * 1024 * GiB)
-#define GUEST_WINDOW_BASE 0xffffa00000000000ull
-#define GUEST_WINDOW_SIZE DIRECT_MAP_SIZE
-#define MMIO_BASE	  0xffffc00000000000ull
-#define MMIO_WINDOW	  (64 * GiB)
-#define STACKS_BASE	  0xffffd00000000000ull
-#define HEAP_BASE	  0xffffe00000000000ull
-#define HEAP_WINDOW	  (64 * GiB)
+#define DIRECT_MAP_BASE	   0xffff800000000000ull
+#define DIRECT_MAP_SIZE	   (32 * 1024 * GiB)
+#define GUEST_WINDOW_BASE  0xffffa00000000000ull
+#define GUEST_WINDOW_SIZE  DIRECT_MAP_SIZE
+#define MMIO_BASE	   0xffffc00000000000ull
+#define MMIO_WINDOW	   (64 * GiB)
+#define STACKS_BASE	   0xffffd00000000000ull
+#define SHADOW_STACKS_BASE (STACKS_BASE + 256 * GiB)
+#define HEAP_BASE	   0xffffe00000000000ull
+#define HEAP_WINDOW	   (64 * GiB)
 
 /* PAT entries 0..3, repeated: WB, WC, UC-, UC (SDM 3A 11.12). The VMCS host PAT is this value. */
 #define HOST_PAT 0x0007010600070106ull
@@ -75,5 +77,9 @@ u64 paging_root(void); /* CR3 of all CPUs otherwise; the VMCS host CR3 */
 /* Allocates and maps the stacks of a CPU. ERR_NOMEM. Boot CPU. */
 struct cpu;
 enum firn_err paging_map_stacks(struct cpu *cpu);
+/* Maps a page so that the CPU takes it for a shadow stack (SDM 3A 4.6). ERR_NOMEM. Boot CPU. */
+enum firn_err paging_map_shadow_stack(u64 va, u64 pa);
+/* Takes memory out of the direct map for good. Boot CPU, before other CPUs start. ERR_NOMEM. */
+enum firn_err paging_hide(u64 pa, u64 size);
 
 #endif

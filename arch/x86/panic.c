@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/x86/clock.h"
+#include "arch/x86/control_protection.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/power.h"
 #include "arch/x86/regs.h"
@@ -130,6 +131,7 @@ void panic(const char *fmt, ...)
 	va_end(ap);
 	begin(message);
 	backtrace_print((u64)__builtin_return_address(0), *(u64 *)__builtin_frame_address(0));
+	backtrace_print_shadow(read_ssp());
 	reboot_or_wait();
 }
 
@@ -145,17 +147,29 @@ static void print_registers(const struct exception_frame *f)
 		  read_cr4());
 }
 
-void panic_exception(const struct exception_frame *frame)
+/* What the error code says beyond the exception's name, "" = nothing. */
+static const char *reason(const struct exception_frame *frame)
 {
-	const char *name = NULL;
-	char message[128];
+	if (frame->vector == VECTOR_CP)
+		return control_protection_reason(frame->error);
+	if (frame->vector == VECTOR_PF && (frame->error & PFERR_SS))
+		return "shadow-stack access";
+	return "";
+}
+
+void panic_exception(const struct exception_frame *frame, const struct shadow_frame *shadow)
+{
+	const char *name = NULL, *why = reason(frame);
+	char message[LOG_LINE_MAX];
 
 	if (frame->vector < ARRAY_SIZE(exception_name))
 		name = exception_name[frame->vector];
-	snprintf(message, sizeof(message), "exception %lu (%s), error code 0x%lx, at %016lx",
-		 frame->vector, name ? name : "reserved", frame->error, frame->rip);
+	snprintf(message, sizeof(message), "exception %lu (%s), error code 0x%lx%s%s, at %016lx",
+		 frame->vector, name ? name : "reserved", frame->error, why[0] ? ": " : "", why,
+		 frame->rip);
 	begin(message);
 	print_registers(frame);
 	backtrace_print(frame->rip, frame->rbp);
+	backtrace_print_shadow((u64)shadow);
 	reboot_or_wait();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ending the other CPUs: politely by interrupt, else by NMI. */
 #include "arch/x86/apic.h"
+#include "arch/x86/cet_host.h"
 #include "arch/x86/clock.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/interrupts.h"
@@ -33,6 +34,7 @@ static void unblock_nmi(void)
 
 static __noreturn void parked(void)
 {
+	cet_host_no_return();
 	unblock_nmi();
 	__atomic_store_n(&this_cpu()->state, CPU_PARKED, __ATOMIC_RELEASE);
 	cpu_halt_forever();

@@ -6,6 +6,7 @@
 #include "arch/x86/lapic.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/pmu.h"
+#include "arch/x86/probe.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/x86.h"
 

@@ -2,11 +2,12 @@
 /* What commands of the prompt ask of x86: capabilities, CPUs, exits, registers. */
 #include <string.h>
 
+#include "arch/x86/cet_host.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpuid_bits.h"
 #include "arch/x86/guest_cet.h"
-#include "arch/x86/interrupts.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/probe.h"
 #include "arch/x86/vcpu_regs.h"
 #include "arch/x86/virt.h"
 #include "arch/x86/x86.h"
@@ -140,6 +141,7 @@ void arch_shell_caps(void)
 {
 	const struct cpu_features *f = &cpu_features;
 	const char *lacks;
+	char text[128];
 
 	shell_print("%-*s%s%s%s\n", LIST_INDENT, "processor", f->vendor, f->brand[0] ? ", " : "",
 		    f->brand);
@@ -153,6 +155,8 @@ void arch_shell_caps(void)
 	lacks = guest_cet_lacks();
 	shell_print("%-*s%s%s\n", LIST_INDENT, "CET for guests", lacks ? "no: " : "yes",
 		    lacks ? lacks : "");
+	cet_host_describe(text, sizeof(text));
+	shell_print("%-*s%s\n", LIST_INDENT, "CET for Firn", text);
 	print_features("spec. controls", speculation_controls, ARRAY_SIZE(speculation_controls));
 	print_arch_capabilities();
 	shell_print("The command mitigations tells what is done about speculation attacks.\n");

@@ -43,6 +43,11 @@ unsigned nr_cpus(void)
 	return __atomic_load_n(&nr_online, __ATOMIC_ACQUIRE);
 }
 
+unsigned cpus_listed(void)
+{
+	return nr_wanted + 1;
+}
+
 static enum firn_err add_candidate(u32 id)
 {
 	if (id == cpus[0].apic_id)

@@ -12,6 +12,9 @@
  */
 enum firn_err cpus_enumerate(const struct handover *h);
 
+/* How many CPUs were listed: no more come online. Boot CPU, after cpus_enumerate(). */
+unsigned cpus_listed(void);
+
 /*
  * Starts every other CPU, one after the other (SDM 3A 8.4.4.1); each runs ap_main on its own
  * stack, which must not return. A CPU that does not come up, or whose TSC disagrees, is left out

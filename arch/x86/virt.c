@@ -314,6 +314,12 @@ const char *virt_cet_lacks(void)
 	return is_svm ? NULL : vmx_cet_lacks(&vmx_caps);
 }
 
+const char *virt_host_cet_lacks(void)
+{
+	/* VMRUN keeps it in the host save area, as it does with the guest's (APM vol. 2 18.12). */
+	return is_svm ? NULL : vmx_host_cet_lacks(&vmx_caps);
+}
+
 const char *virt_exit_name(unsigned reason)
 {
 	return is_svm ? svm_exit_name(reason) : vmx_exit_name(reason);

@@ -154,6 +154,9 @@ void virt_mask_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
 /* Why virtualization can't give guests the CET that the CPUs have, NULL: it can. Any CPU. */
 const char *virt_cet_lacks(void);
 
+/* Why a CPU that runs guests would lose Firn's own CET state, NULL: it does not. Any CPU. */
+const char *virt_host_cet_lacks(void);
+
 /* Why virtualization is on or not on a CPU, for people. Any CPU. */
 const char *virt_cpu_status(unsigned cpu);
 

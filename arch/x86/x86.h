@@ -43,7 +43,8 @@ static inline u64 rdmsr(u32 msr)
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
 	return (u64)hi << 32 | lo;
 }
-static inline void wrmsr(u32 msr, u64 v)
+/* Never a call: this and MOV CR turn the shadow stack on and off, which a return would notice. */
+static inline __attribute__((always_inline)) void wrmsr(u32 msr, u64 v)
 {
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
@@ -74,7 +75,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory"); \
 		return v;                                                      \
 	}                                                                      \
-	static inline void write_cr##n(u64 v)                                  \
+	static inline __attribute__((always_inline)) void write_cr##n(u64 v)   \
 	{                                                                      \
 		__asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");     \
 	}
@@ -93,6 +94,14 @@ static inline u64 xgetbv(u32 n)
 static inline void xsetbv(u32 n, u64 v)
 {
 	__asm__ volatile("xsetbv" : : "c"(n), "a"((u32)v), "d"((u32)(v >> 32)));
+}
+
+/* 0 without a shadow stack. */
+static inline u64 read_ssp(void)
+{
+	u64 ssp = 0;
+	__asm__ volatile("rdsspq %0" : "+r"(ssp));
+	return ssp;
 }
 
 static inline void cpu_relax(void)

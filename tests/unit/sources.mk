@@ -117,6 +117,7 @@ test_work_SRC := core/work.c arch/fake/fake.c
 test_work_order_SRC := $(test_work_SRC)
 test_bhb_SRC := arch/x86/bhb.S tests/unit/single_step.c
 test_rsb_SRC := arch/x86/mitigations_sites.S arch/x86/bhb.S tests/unit/single_step.c
+test_cet_host_SRC := arch/x86/cet_choice.c arch/x86/control_protection.c arch/x86/shadow_stack.c
 test_mitigations_SRC := arch/x86/mitigations.c arch/x86/mitigation_models.c
 test_mmio_mov_SRC := arch/x86/mmio_mov.c
 test_mmio_mov_LIBS := $(ZYDIS)/libzydis-host.a

@@ -255,6 +255,9 @@ static void test_values_of_firn(void **state)
 		{ "vmscape=force", true },
 		{ "vmscape=on", false },
 		{ "vmscape=ibpb,bhb", false },
+		{ "cet-host=auto", true },
+		{ "cet-host=off", true },
+		{ "cet-host=on", false },
 		{ "when-idle=prompt", true },
 		{ "when-idle=", false },
 		{ "when-idle=reboot", false },
@@ -480,7 +483,7 @@ static void test_messages_fit(void **state)
 	assert_int_equal(parse(text), ERR_FORMAT);
 	assert_non_null(strstr(errors.error[0].text, "kkk...' in [firn]; keys: console, "
 						     "loglevel, lapic, when-idle, mitigations, "
-						     "vmscape"));
+						     "vmscape, cet-host"));
 }
 
 static void test_all_errors_are_counted(void **state)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "arch/x86/regs.h"
 #include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/vmcs.h"
 
@@ -102,6 +103,31 @@ static void cet_needs_all(void **state)
 		assert_int_equal(vmx_caps_read(&caps, read_msr), FIRN_OK);
 		assert_non_null(vmx_cet_lacks(&caps));
 		assert_non_null(strstr(vmx_cet_lacks(&caps), needs[i].why));
+	}
+}
+
+/* Firn itself needs no more than that its state is switched. */
+static void host_cet_needs(void **state)
+{
+	static const struct {
+		u32 msr;
+		u64 bit;
+		bool needed;
+	} bits[] = {
+		{ 0x48f, EXIT_LOAD_CET << 32, true },
+		{ 0x490, ENTRY_LOAD_CET << 32, true },
+		{ 0x489, CR4_CET, true },
+		{ 0x480, VMX_BASIC_ANY_ERROR_CODE, false },
+	};
+	struct vmx_caps caps;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(bits); i++) {
+		full_cpu();
+		assert_true(msr[bits[i].msr - 0x480] & bits[i].bit);
+		msr[bits[i].msr - 0x480] &= ~bits[i].bit;
+		assert_int_equal(vmx_caps_read(&caps, read_msr), FIRN_OK);
+		assert_int_equal(vmx_host_cet_lacks(&caps) != NULL, bits[i].needed);
 	}
 }
 
@@ -235,7 +261,7 @@ int main(void)
 		cmocka_unit_test(no_secondary_controls), cmocka_unit_test(each_bit_missing),
 		cmocka_unit_test(msr_fault_is_an_error), cmocka_unit_test(adjust),
 		cmocka_unit_test(apicv_needs_all),	 cmocka_unit_test(cet_needs_all),
-		cmocka_unit_test(counters_need_both),
+		cmocka_unit_test(counters_need_both),	 cmocka_unit_test(host_cet_needs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

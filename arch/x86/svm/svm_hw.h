@@ -3,7 +3,7 @@
 #ifndef FIRN_SVM_HW_H
 #define FIRN_SVM_HW_H
 
-#include "arch/x86/interrupts.h"
+#include "arch/x86/probe.h"
 #include "arch/x86/x86.h"
 
 static inline void stgi(void)

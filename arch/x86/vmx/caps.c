@@ -207,6 +207,15 @@ bool vmx_caps_load_cet(const struct vmx_caps *caps)
 	       vmx_caps_may(caps, CTL_ENTRY, ENTRY_LOAD_CET);
 }
 
+const char *vmx_host_cet_lacks(const struct vmx_caps *caps)
+{
+	if (!vmx_caps_load_cet(caps))
+		return "VM entries and exits do not load CET state";
+	if (!(caps->cr4_fixed1 & CR4_CET))
+		return "CR4.CET can't be set in VMX operation";
+	return NULL;
+}
+
 const char *vmx_cet_lacks(const struct vmx_caps *caps)
 {
 	if (!vmx_caps_load_cet(caps))

@@ -51,6 +51,8 @@ bool vmx_caps_apicv(const struct vmx_caps *caps);
 bool vmx_caps_load_cet(const struct vmx_caps *caps);
 /* Why guests can't have CET, NULL: they can, if the CPU has it. */
 const char *vmx_cet_lacks(const struct vmx_caps *caps);
+/* Why Firn can't use it for itself. NULL: it can. */
+const char *vmx_host_cet_lacks(const struct vmx_caps *caps);
 
 /* The boot CPU's capabilities; every CPU must offer the same (checked by virt_cpu_enable). */
 extern struct vmx_caps vmx_caps;

@@ -14,9 +14,10 @@
 #define RSI	 6
 #define RDI	 7
 #define HOST_RSP 0x6c14
+#define HOST_SSP 0x6c1a
 
 /*
- * bool vmx_enter(u64 gpr[16], u64 *host_rsp, bool launched);
+ * bool vmx_enter(u64 gpr[16], struct vmx_host_stack *stack, bool launched);
  * True after a VM exit; false when VMLAUNCH or VMRESUME itself failed (guest registers unchanged).
  */
 	.text
@@ -33,13 +34,20 @@ vmx_enter:
 	push %r15
 	push %rdi
 	PATCH_SITE PATCH_ENTRY
-	/* The stack is nearly always where it was: VMWRITE only when it moved. */
+	/* The stacks are nearly always where they were: VMWRITE only when they moved. */
 	cmp %rsp, (%rsi)
 	je 1f
 	mov %rsp, (%rsi)
 	mov $HOST_RSP, %eax
 	vmwrite %rsp, %rax
-1:	test %dl, %dl	/* ZF survives the moves below */
+1:	xor %eax, %eax
+	rdsspq %rax	/* 0 without a shadow stack */
+	cmp %rax, 8(%rsi)
+	je 2f
+	mov %rax, 8(%rsi)
+	mov $HOST_SSP, %ecx
+	vmwrite %rax, %rcx
+2:	test %dl, %dl	/* ZF survives the moves below */
 	mov GPR(RAX)(%rdi), %rax
 	mov GPR(RCX)(%rdi), %rcx
 	mov GPR(RDX)(%rdi), %rdx
@@ -55,17 +63,17 @@ vmx_enter:
 	mov GPR(14)(%rdi), %r14
 	mov GPR(15)(%rdi), %r15
 	mov GPR(RDI)(%rdi), %rdi
-	jz 2f
+	jz 3f
 	/* Last, for it clears what the loads above left in the CPU's buffers. It changes ZF. */
 	PATCH_SITE_VERW
 	vmresume
-	jmp 3f
-2:	PATCH_SITE_VERW
+	jmp 4f
+3:	PATCH_SITE_VERW
 	vmlaunch
-3:	pop %rdi
+4:	pop %rdi
 	PATCH_SITE PATCH_EXIT
 	xor %eax, %eax
-	jmp 4f
+	jmp 5f
 
 vmx_exit_point:
 	push %rdi
@@ -98,7 +106,7 @@ vmx_exit_point:
 	xor %r9d, %r9d
 	xor %r10d, %r10d
 	xor %r11d, %r11d
-4:	pop %r15
+5:	pop %r15
 	pop %r14
 	pop %r13
 	pop %r12

@@ -9,6 +9,7 @@
 #include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
+#include "arch/x86/interrupts.h"
 #include "arch/x86/trace_io.h"
 #include "arch/x86/vmx/vmx.h"
 #include "core/sched.h"

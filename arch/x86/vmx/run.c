@@ -47,7 +47,7 @@ enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end)
 		}
 		vmx_prepare_events(vcpu);
 		arm_preemption_timer(now, until);
-		if (unlikely(!vmx_enter(vcpu->arch.gpr, &v->host_rsp, v->launched))) {
+		if (unlikely(!vmx_enter(vcpu->arch.gpr, &v->host_stack, v->launched))) {
 			vmx_entry_failed(vcpu);
 			continue;
 		}

@@ -209,7 +209,7 @@ void vmx_make_current(struct vcpu *vcpu)
 	vmx_vmcs_load(vmx_this_cpu(), v);
 	if (!moved)
 		return;
-	v->host_rsp = 0;
+	v->host_stack = (struct vmx_host_stack){ 0 };
 	vmx_write_host_state();
 	/* What this CPU cached for the VPID and the root may be older than the tables. */
 	vmx_flush_guest_tlb(vcpu);

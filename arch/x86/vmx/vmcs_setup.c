@@ -2,6 +2,7 @@
 /* Control and host-state fields of a VMCS (SDM 3C 24.5-24.8). */
 #include <vmx_hw.h>
 
+#include "arch/x86/cet_host.h"
 #include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/vmx/caps.h"
@@ -151,12 +152,12 @@ static void write_host_segments(void)
 	vmwrite(HOST_GS_BASE, rdmsr(MSR_GS_BASE));
 }
 
-/* Firn has no shadow stack. */
+/* Without CR4.CET they do nothing. */
 static void write_host_cet(void)
 {
 	vmwrite(HOST_S_CET, rdmsr(MSR_IA32_S_CET));
-	vmwrite(HOST_SSP, 0);
-	vmwrite(HOST_INT_SSP_TABLE, 0);
+	vmwrite(HOST_SSP, 0); /* vmx_enter() writes it */
+	vmwrite(HOST_INT_SSP_TABLE, cet_host_shadow_stacks() ? rdmsr(MSR_IA32_INT_SSP_TAB) : 0);
 }
 
 void vmx_write_host_state(void)

@@ -26,7 +26,7 @@ static inline u16 vmx_vpid(const struct vcpu *vcpu)
 }
 
 /* entry.S */
-bool vmx_enter(u64 gpr[NR_GPRS], u64 *host_rsp, bool launched);
+bool vmx_enter(u64 gpr[NR_GPRS], struct vmx_host_stack *stack, bool launched);
 extern char vmx_exit_point[];
 
 /* apic_mode.c */

@@ -3,8 +3,8 @@
 #ifndef FIRN_VMX_HW_H
 #define FIRN_VMX_HW_H
 
+#include "arch/x86/probe.h"
 #include "arch/x86/vmx/vmcs.h"
-#include "arch/x86/interrupts.h"
 #include "arch/x86/x86.h"
 
 /* Each returns true on success; false = VMfailInvalid or VMfailValid. */

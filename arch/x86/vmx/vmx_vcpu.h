@@ -5,12 +5,17 @@
 
 #include "core/types.h"
 
+/* What vmx_enter() wrote into HOST_RSP and HOST_SSP. */
+struct vmx_host_stack {
+	u64 rsp, ssp;
+};
+
 struct vmx_vcpu {
 	void *vmcs;	/* one page */
 	int active_cpu; /* CPU on which the VMCS is active, -1 = clear */
 	bool launched;
-	bool initialised;  /* control fields written since VMCLEAR of a new VMCS */
-	u64 host_rsp;	   /* value in HOST_RSP */
+	bool initialised; /* control fields written since VMCLEAR of a new VMCS */
+	struct vmx_host_stack host_stack;
 	u32 proc_controls; /* value in PROC_BASED_CONTROLS */
 	/* Event for the next entry in the layout of the VM-entry interruption information. */
 	u32 queued_info;
