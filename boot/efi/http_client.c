@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "boot/efi/http_url.h"
-#include "boot/efi/network.h"
 
 #define TICKS_PER_MS 10000 /* timers count 100 ns */
 #define CHUNK	     MiB   /* at most so much of a body is asked for at once */
@@ -91,8 +90,6 @@ static const char *read_size(const EFI_HTTP_MESSAGE *message, u64 *size)
 	}
 	if (!problem && !found)
 		problem = "the server does not tell its size (Content-Length)";
-	if (!problem && *size > NETWORK_FILE_MAX)
-		problem = "the server tells a size that no file has";
 	return problem;
 }
 

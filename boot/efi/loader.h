@@ -28,7 +28,7 @@ EFI_STATUS console_fatal(const char *what, const char *problem, EFI_STATUS statu
 /* Leaves a message readable: waits for a key, or 10 s. */
 void console_wait(void);
 
-/* memory.c: pages of type EfiLoaderData, 0 when there are none. */
+/* memory.c: pages of type EfiLoaderData, 0 when there are none; bytes may be any number. */
 u64 memory_allocate(u64 bytes);	      /* below 4 GiB as long as there is room, else anywhere */
 u64 memory_allocate_low(u64 bytes);   /* below 4 GiB */
 u64 memory_allocate_image(u64 bytes); /* below 4 GiB and 2 MiB-aligned */

@@ -8,6 +8,9 @@
 
 #define LOW_MEMORY_LAST (4 * GiB - 1)
 
+/* Sizes come from volumes and servers; firmware would compute with them and overflow. */
+#define ALLOCATION_MAX (1024 * GiB)
+
 /* Room for descriptors that appear between asking for the map's size and the map. */
 #define MAP_SLACK     (64 * sizeof(EFI_MEMORY_DESCRIPTOR) + PAGE_SIZE)
 #define EXIT_ATTEMPTS 8
@@ -21,7 +24,8 @@ static u64 allocate(EFI_ALLOCATE_TYPE how, u64 last, u64 bytes)
 {
 	EFI_PHYSICAL_ADDRESS base = last;
 
-	if (EFI_ERROR(BS->AllocatePages(how, EfiLoaderData, pages(bytes), &base)))
+	if (bytes > ALLOCATION_MAX ||
+	    EFI_ERROR(BS->AllocatePages(how, EfiLoaderData, pages(bytes), &base)))
 		base = 0;
 	return base;
 }

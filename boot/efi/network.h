@@ -5,8 +5,6 @@
 
 #include "boot/efi/loader.h"
 
-#define NETWORK_FILE_MAX (1024 * GiB) /* what a server says beyond that is no size */
-
 struct network_source {
 	struct loader *l;
 	/*

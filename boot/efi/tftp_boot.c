@@ -71,8 +71,6 @@ static u64 fetch(struct network_source *source, const char *name, u64 *size)
 	EFI_STATUS status = transfer(t, EFI_PXE_BASE_CODE_TFTP_GET_FILE_SIZE, name, NULL, &room);
 
 	*size = room;
-	if (!EFI_ERROR(status) && room > NETWORK_FILE_MAX)
-		status = EFI_BAD_BUFFER_SIZE;
 	if (!EFI_ERROR(status)) {
 		base = memory_allocate(room);
 		status = base ? EFI_SUCCESS : EFI_OUT_OF_RESOURCES;

@@ -21,6 +21,10 @@ GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c 
 	arch/x86/pmu.c arch/x86/pmu_rules.c arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/exit_trace.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
 test_cpuid_image_SRC := $(GUEST_CPU_SRC)
 test_cpuid_image_CFLAGS := -Iarch/x86
+# Firmware calls have the ABI and the character size of EFI.
+EFI_CALLS_CFLAGS := -DGNU_EFI_USE_MS_ABI -fshort-wchar -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+test_efi_memory_SRC := boot/efi/memory.c boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c
+test_efi_memory_CFLAGS := $(EFI_CALLS_CFLAGS)
 test_elf_load_SRC := boot/efi/elf_load.c
 EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_branch.c \
 	arch/x86/emulate_cet.c arch/x86/emulate_decode.c arch/x86/emulate_multiply.c \
@@ -59,8 +63,6 @@ test_guest_walk_SRC := arch/x86/guest_walk.c
 test_guest_xstate_SRC := $(GUEST_CPU_SRC)
 test_guest_xstate_CFLAGS := -Iarch/x86
 test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
-# Firmware calls have the ABI and the character size of EFI.
-EFI_CALLS_CFLAGS := -DGNU_EFI_USE_MS_ABI -fshort-wchar -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
 test_http_boot_SRC := boot/efi/http_boot.c boot/efi/http_url.c
 test_http_boot_CFLAGS := $(EFI_CALLS_CFLAGS)
 test_http_boot_LIBS := $(EFI_LIB)/libefi.a

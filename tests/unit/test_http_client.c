@@ -466,7 +466,6 @@ static void no_size(void **state)
 		{ "Content-Length", "", "no number" },
 		{ "Content-Length", "-1", "no number" },
 		{ "Content-Length", "18446744073709551616", "no number" },
-		{ "Content-Length", "1099511627777", "no file has" },
 		{ "Transfer-Encoding", "chunked", "encoded" },
 		{ "Content-Encoding", "gzip", "encoded" },
 	};
@@ -495,7 +494,8 @@ static void no_memory(void **state)
 	(void)state;
 	plan.no_memory = true;
 	assert_fails(EFI_OUT_OF_RESOURCES, "no memory");
-	assert_int_equal(now.told, 0);
+	plan.headers[1][1] = "18446744073709551615";
+	assert_fails(EFI_OUT_OF_RESOURCES, "no memory");
 }
 
 static void cut_off(void **state)
