@@ -10,13 +10,14 @@ static void read_name(struct handover *h)
 {
 	const UINT32 revision = ST->Hdr.Revision;
 	CHAR16 wide[sizeof(h->firmware)];
-	size_t i = 0;
+	char name[sizeof(h->firmware)];
+	size_t len;
 
 	UnicodeSPrint(wide, sizeof(wide), L"%s (UEFI %d.%d)",
 		      ST->FirmwareVendor ? ST->FirmwareVendor : L"unknown firmware", revision >> 16,
 		      (revision & 0xffff) / 10);
-	for (; i < sizeof(h->firmware) - 1 && wide[i]; i++)
-		h->firmware[i] = wide[i] >= ' ' && wide[i] <= '~' ? (char)wide[i] : '?';
+	len = text_narrow(name, sizeof(name), wide, ARRAY_SIZE(wide));
+	handover_copy_text(h->firmware, sizeof(h->firmware), name, len);
 }
 
 static u64 config_table(EFI_GUID *guid)
@@ -30,13 +31,10 @@ static u64 config_table(EFI_GUID *guid)
 static void read_cmdline(struct loader *l)
 {
 	const CHAR16 *options = l->self->LoadOptions;
-	const size_t len = options ? l->self->LoadOptionsSize / sizeof(CHAR16) : 0;
+	const size_t max = options ? l->self->LoadOptionsSize / sizeof(CHAR16) : 0;
 	char cmdline[CMDLINE_MAX];
-	size_t n = 0;
 
-	for (; n < len && n < sizeof(cmdline) && options[n]; n++)
-		cmdline[n] = options[n] <= '~' ? (char)options[n] : '\1';
-	handover_read_cmdline(l->h, cmdline, n);
+	handover_read_cmdline(l->h, cmdline, text_narrow(cmdline, sizeof(cmdline), options, max));
 }
 
 void firmware_read(struct loader *l)

@@ -28,6 +28,12 @@ EFI_STATUS console_fatal(const char *what, const char *problem, EFI_STATUS statu
 /* Leaves a message readable: waits for a key, or 10 s. */
 void console_wait(void);
 
+/*
+ * text.c: at most max characters as a string; returns its length. What is no ASCII becomes a
+ * control character, which no name may have and handover_copy_text() shows as '?'.
+ */
+size_t text_narrow(char *to, size_t size, const CHAR16 *from, size_t max);
+
 /* memory.c: pages of type EfiLoaderData, 0 when there are none; bytes may be any number. */
 u64 memory_allocate(u64 bytes);	      /* below 4 GiB as long as there is room, else anywhere */
 u64 memory_allocate_low(u64 bytes);   /* below 4 GiB */

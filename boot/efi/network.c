@@ -9,12 +9,10 @@
 
 void network_note(struct loader *l, const char *what, const CHAR16 *text)
 {
-	char problem[sizeof(l->h->message)];
-	size_t i = 0;
+	char narrow[sizeof(l->h->message)], problem[sizeof(narrow)];
+	const size_t len = text_narrow(narrow, sizeof(narrow), text, sizeof(narrow));
 
-	for (; text[i] && i < sizeof(problem) - 1; i++)
-		problem[i] = text[i] >= ' ' && text[i] <= '~' ? (char)text[i] : '?';
-	problem[i] = '\0';
+	handover_copy_text(problem, sizeof(problem), narrow, len);
 	console_note(l, what, problem, EFI_SUCCESS);
 }
 

@@ -43,17 +43,6 @@ static EFI_FILE_HANDLE open_directory(struct loader *l)
 	return directory;
 }
 
-/* What is not plain ASCII becomes a control character, which no name may have. */
-static size_t narrow(char *to, size_t size, const CHAR16 *from)
-{
-	size_t len = 0;
-
-	for (; from[len] && len < size - 1; len++)
-		to[len] = from[len] <= '~' ? (char)from[len] : '\1';
-	to[len] = '\0';
-	return len;
-}
-
 static EFI_STATUS read_chunks(EFI_FILE_HANDLE file, u64 base, u64 size)
 {
 	EFI_STATUS status = EFI_SUCCESS;
@@ -100,7 +89,7 @@ static u64 read_file(struct loader *l, EFI_FILE_HANDLE directory, const EFI_FILE
 static void load_entry(struct loader *l, EFI_FILE_HANDLE directory, const EFI_FILE_INFO *info)
 {
 	char name[NAME_MAX + 1];
-	const size_t len = narrow(name, sizeof(name), info->FileName);
+	const size_t len = text_narrow(name, sizeof(name), info->FileName, NAME_MAX);
 	struct handover_file *file;
 
 	if (info->Attribute & EFI_FILE_DIRECTORY)

@@ -25,6 +25,8 @@ test_cpuid_image_CFLAGS := -Iarch/x86
 EFI_CALLS_CFLAGS := -DGNU_EFI_USE_MS_ABI -fshort-wchar -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
 test_efi_memory_SRC := boot/efi/memory.c boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c
 test_efi_memory_CFLAGS := $(EFI_CALLS_CFLAGS)
+test_efi_text_SRC := boot/efi/text.c
+test_efi_text_CFLAGS := $(EFI_CALLS_CFLAGS)
 test_elf_load_SRC := boot/efi/elf_load.c
 EMULATE_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_branch.c \
 	arch/x86/emulate_cet.c arch/x86/emulate_decode.c arch/x86/emulate_multiply.c \
