@@ -12,6 +12,7 @@
 /* GNU-EFI declares these nodes unpacked; the firmware's own are not aligned (UEFI 10.3.4). */
 _Static_assert(offsetof(IPv4_DEVICE_PATH, LocalIpAddress) == 4, "UEFI 10.3.4.11");
 _Static_assert(offsetof(IPv4_DEVICE_PATH, SubnetMask) == 23, "UEFI 10.3.4.11");
+_Static_assert(offsetof(IPv6_DEVICE_PATH, LocalIpAddress) == 4, "UEFI 10.3.4.12");
 _Static_assert(offsetof(URI_DEVICE_PATH, Uri) == 4, "UEFI 10.3.4.22");
 
 struct http_boot {
@@ -50,7 +51,7 @@ static size_t uri_length(const EFI_DEVICE_PATH *node)
 }
 
 /* The address that DHCP gave; the firmware's default where the node is old or not filled in. */
-static void read_address(EFI_DEVICE_PATH *node, EFI_HTTPv4_ACCESS_POINT *local)
+static void read_ipv4(const EFI_DEVICE_PATH *node, EFI_HTTPv4_ACCESS_POINT *local)
 {
 	static const EFI_IPv4_ADDRESS none;
 	const IPv4_DEVICE_PATH *ip = (const IPv4_DEVICE_PATH *)node;
@@ -63,6 +64,28 @@ static void read_address(EFI_DEVICE_PATH *node, EFI_HTTPv4_ACCESS_POINT *local)
 	local->UseDefaultAddress = FALSE;
 	memcpy(&local->LocalAddress, &ip->LocalIpAddress, sizeof(none));
 	memcpy(&local->LocalSubnet, &ip->SubnetMask, sizeof(none));
+}
+
+static void read_ipv6(const EFI_DEVICE_PATH *node, EFI_HTTPv6_ACCESS_POINT *local)
+{
+	const IPv6_DEVICE_PATH *ip = (const IPv6_DEVICE_PATH *)node;
+
+	if (node_length(node) >=
+	    offsetof(IPv6_DEVICE_PATH, LocalIpAddress) + sizeof(local->LocalAddress))
+		memcpy(&local->LocalAddress, &ip->LocalIpAddress, sizeof(local->LocalAddress));
+}
+
+static bool read_address(EFI_DEVICE_PATH *path, struct http_client *client)
+{
+	const EFI_DEVICE_PATH *ipv4 = find_node(path, MSG_IPv4_DP);
+	const EFI_DEVICE_PATH *ipv6 = find_node(path, MSG_IPv6_DP);
+
+	client->ipv6 = !ipv4;
+	if (ipv4)
+		read_ipv4(ipv4, &client->v4);
+	else if (ipv6)
+		read_ipv6(ipv6, &client->v6);
+	return ipv4 || ipv6;
 }
 
 static void tell(const char *url, u64 size)
@@ -131,29 +154,26 @@ bool http_load_files(struct loader *l)
 	static EFI_GUID path_guid = EFI_LOADED_IMAGE_DEVICE_PATH_PROTOCOL_GUID;
 	static EFI_GUID binding_guid = EFI_HTTP_SERVICE_BINDING_PROTOCOL_GUID;
 	struct http_boot b = { .source = { .l = l, .fetch = fetch } };
-	EFI_DEVICE_PATH *path, *uri, *ip;
+	EFI_DEVICE_PATH *path, *uri;
 	const char *problem = NULL;
 	EFI_HANDLE device;
 
 	if (EFI_ERROR(BS->HandleProtocol(l->handle, &path_guid, (void **)&path)))
 		return false;
 	uri = find_node(path, MSG_URI_DP);
-	ip = find_node(path, MSG_IPv4_DP);
 	if (!uri)
 		return false;
-	if (!ip)
-		problem = "not loaded: separate files over the network need IPv4";
+	if (!read_address(path, &b.client))
+		problem = "not loaded: the firmware does not tell this machine's address";
 	else if (!http_folder_read((const char *)((URI_DEVICE_PATH *)uri)->Uri, uri_length(uri),
 				   &b.folder))
 		problem = "not loaded: the loader's own URI cannot be used";
 	else if (EFI_ERROR(BS->LocateDevicePath(&binding_guid, &path, &device)) ||
 		 EFI_ERROR(BS->HandleProtocol(device, &binding_guid, (void **)&b.client.binding)))
 		problem = "not loaded: the firmware has no HTTP client for programs";
-	if (problem) {
+	if (problem)
 		console_note(l, l->h->config_name, problem, EFI_SUCCESS);
-	} else {
-		read_address(ip, &b.client.local);
+	else
 		network_load_all(&b.source);
-	}
 	return true;
 }

@@ -181,11 +181,16 @@ static EFI_STATUS receive_body(struct transfer *t, struct http_file *file)
 
 static EFI_STATUS configure(EFI_HTTP_PROTOCOL *http, const struct http_client *client)
 {
-	EFI_HTTPv4_ACCESS_POINT local = client->local;
+	EFI_HTTPv4_ACCESS_POINT v4 = client->v4;
+	EFI_HTTPv6_ACCESS_POINT v6 = client->v6;
 	EFI_HTTP_CONFIG_DATA config = { .HttpVersion = HttpVersion11,
 					.TimeOutMillisec = HTTP_PATIENCE_MS,
-					.AccessPoint.IPv4Node = &local };
+					.LocalAddressIsIPv6 = client->ipv6 };
 
+	if (client->ipv6)
+		config.AccessPoint.IPv6Node = &v6;
+	else
+		config.AccessPoint.IPv4Node = &v4;
 	return http->Configure(http, &config);
 }
 

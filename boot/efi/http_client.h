@@ -10,8 +10,10 @@
 #define HTTP_PATIENCE_MS 30000
 
 struct http_client {
-	EFI_SERVICE_BINDING *binding;  /* of the network device */
-	EFI_HTTPv4_ACCESS_POINT local; /* this machine's address */
+	EFI_SERVICE_BINDING *binding; /* of the network device */
+	bool ipv6;		      /* which of the two is this machine's address */
+	EFI_HTTPv4_ACCESS_POINT v4;
+	EFI_HTTPv6_ACCESS_POINT v6;
 };
 
 struct http_file {

@@ -83,12 +83,19 @@ _Static_assert(offsetof(EFI_HTTPv4_ACCESS_POINT, LocalPort) == 10, "LocalPort");
 _Static_assert(sizeof(EFI_HTTPv4_ACCESS_POINT) == 12, "EFI_HTTPv4_ACCESS_POINT");
 
 typedef struct {
+	EFI_IPv6_ADDRESS LocalAddress; /* 0 = the firmware's choice */
+	UINT16 LocalPort;	       /* 0 = any */
+} EFI_HTTPv6_ACCESS_POINT;
+_Static_assert(offsetof(EFI_HTTPv6_ACCESS_POINT, LocalPort) == 16, "LocalPort");
+_Static_assert(sizeof(EFI_HTTPv6_ACCESS_POINT) == 18, "EFI_HTTPv6_ACCESS_POINT");
+
+typedef struct {
 	EFI_HTTP_VERSION HttpVersion;
 	UINT32 TimeOutMillisec;
 	BOOLEAN LocalAddressIsIPv6;
 	union {
 		EFI_HTTPv4_ACCESS_POINT *IPv4Node;
-		void *IPv6Node;
+		EFI_HTTPv6_ACCESS_POINT *IPv6Node;
 	} AccessPoint;
 } EFI_HTTP_CONFIG_DATA;
 _Static_assert(offsetof(EFI_HTTP_CONFIG_DATA, AccessPoint) == 16, "AccessPoint");

@@ -177,10 +177,10 @@ static void from_the_folder(void **state)
 	assert_string_equal(now.url, "http://10.0.2.2:80/boot/firn.conf");
 	assert_string_equal(now.host, "10.0.2.2:80");
 	assert_ptr_equal(now.client.binding, &binding);
-	assert_false(now.client.local.UseDefaultAddress);
-	assert_memory_equal(&now.client.local.LocalAddress, ((u8[]){ 10, 0, 0, 10 }), 4);
-	assert_memory_equal(&now.client.local.LocalSubnet, ((u8[]){ 255, 255, 255, 0 }), 4);
-	assert_int_equal(now.client.local.LocalPort, 0);
+	assert_false(now.client.ipv6 || now.client.v4.UseDefaultAddress);
+	assert_memory_equal(&now.client.v4.LocalAddress, ((u8[]){ 10, 0, 0, 10 }), 4);
+	assert_memory_equal(&now.client.v4.LocalSubnet, ((u8[]){ 255, 255, 255, 0 }), 4);
+	assert_int_equal(now.client.v4.LocalPort, 0);
 	assert_int_equal(now.base, 0x1000);
 	assert_int_equal(now.size, 7);
 	assert_string_equal(now.note, "");
@@ -202,7 +202,30 @@ static void default_address(void **state)
 		put_end();
 		assert_true(load());
 		assert_int_equal(now.loads, 1);
-		assert_true(now.client.local.UseDefaultAddress);
+		assert_true(now.client.v4.UseDefaultAddress);
+	}
+}
+
+/* An old or a cut node leaves the choice to the firmware. */
+static void over_ipv6(void **state)
+{
+	static const size_t sizes[] = { 16, 39, 56, 15, 0 };
+	static const u8 node[56] = { 0xfd, [15] = 7, [16] = 0xfd, [31] = 1 };
+	static const EFI_IPv6_ADDRESS none;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		setup(state);
+		put_mac();
+		put_node(MESSAGING_DEVICE_PATH, MSG_IPv6_DP, node, sizes[i]);
+		put_uri("http://[fd00::1]/a/b.efi");
+		put_end();
+		assert_true(load());
+		assert_true(now.client.ipv6);
+		assert_string_equal(now.url, "http://[fd00::1]/a/firn.conf");
+		assert_string_equal(now.host, "[fd00::1]");
+		assert_memory_equal(&now.client.v6.LocalAddress,
+				    sizes[i] < 16 ? (const void *)&none : node, sizeof(none));
+		assert_int_equal(now.client.v6.LocalPort, 0);
 	}
 }
 
@@ -267,7 +290,7 @@ static void cannot_be_used(void **state)
 	put_mac();
 	put_uri(URI);
 	put_end();
-	assert_told("firn.conf: not loaded: separate files over the network need IPv4");
+	assert_told("firn.conf: not loaded: the firmware does not tell this machine's address");
 
 	setup(state);
 	usual_path();
@@ -323,9 +346,9 @@ static void failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(from_the_folder), TEST(default_address), TEST(last_uri_counts),
-		TEST(uri_with_nul),    TEST(from_elsewhere),  TEST(cannot_be_used),
-		TEST(failures),
+		TEST(from_the_folder), TEST(default_address), TEST(over_ipv6),
+		TEST(last_uri_counts), TEST(uri_with_nul),    TEST(from_elsewhere),
+		TEST(cannot_be_used),  TEST(failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static struct {
 	EFI_HTTP_STATUS_CODE code;
 	const char *headers[MAX_HEADERS][2];
 	size_t pieces[MAX_PIECES];
-	bool no_memory;
+	bool no_memory, ipv6;
 } plan;
 
 /* What has become of it. */
@@ -158,9 +158,12 @@ static EFI_STATUS EFIAPI configure(EFI_HTTP_PROTOCOL *this, EFI_HTTP_CONFIG_DATA
 {
 	(void)this;
 	assert_int_equal(config->HttpVersion, HttpVersion11);
-	assert_false(config->LocalAddressIsIPv6);
 	assert_int_equal(config->TimeOutMillisec, HTTP_PATIENCE_MS);
-	assert_int_equal(config->AccessPoint.IPv4Node->LocalAddress.Addr[3], 15);
+	assert_int_equal(config->LocalAddressIsIPv6, plan.ipv6);
+	if (plan.ipv6)
+		assert_int_equal(config->AccessPoint.IPv6Node->LocalAddress.Addr[15], 16);
+	else
+		assert_int_equal(config->AccessPoint.IPv4Node->LocalAddress.Addr[3], 15);
 	now.configured = true;
 	return plan.configure;
 }
@@ -323,7 +326,9 @@ static EFI_STATUS get(struct http_file *file)
 			    plan.body_token == SILENCE;
 	const struct http_client client = {
 		.binding = &binding,
-		.local = { .LocalAddress = { { 10, 0, 2, 15 } } },
+		.ipv6 = plan.ipv6,
+		.v4 = { .LocalAddress = { { 10, 0, 2, 15 } } },
+		.v6 = { .LocalAddress = { { [0] = 0xfd, [15] = 16 } } },
 	};
 	EFI_STATUS status;
 
@@ -370,6 +375,13 @@ static void assert_fails(EFI_STATUS wanted, const char *problem)
 static void in_pieces(void **state)
 {
 	(void)state;
+	assert_loaded(10);
+}
+
+static void over_ipv6(void **state)
+{
+	(void)state;
+	plan.ipv6 = true;
 	assert_loaded(10);
 }
 
@@ -528,9 +540,10 @@ static void too_much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(in_pieces), TEST(empty_file),     TEST(large_file), TEST(firmware_fails),
-		TEST(silence),	 TEST(slow_server),    TEST(statuses),	 TEST(no_size),
-		TEST(no_memory), TEST(contradictions), TEST(cut_off),	 TEST(too_much),
+		TEST(in_pieces),      TEST(over_ipv6), TEST(empty_file),     TEST(large_file),
+		TEST(firmware_fails), TEST(silence),   TEST(slow_server),    TEST(statuses),
+		TEST(no_size),	      TEST(no_memory), TEST(contradictions), TEST(cut_off),
+		TEST(too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
