@@ -276,7 +276,9 @@ static void test_create_unwinds(void **state)
 		assert_int_equal(ranges(&fake->vm.pio) + ranges(&fake->vm.mmio), 1);
 		assert_int_equal(iobus_unregister(bus, base), FIRN_OK);
 	}
-	fake->vm.memory.count = 0;
+	while (fake->vm.memory.count)
+		assert_int_equal(memslot_delete(&fake->vm.memory, fake->vm.memory.slot[0].gpa),
+				 FIRN_OK);
 	assert_int_equal(vdevs_create(&fake->vm), ERR_RANGE);
 	assert_null(fake->vm.vdevs);
 	assert_int_equal(ranges(&fake->vm.pio) + ranges(&fake->vm.mmio), 0);
