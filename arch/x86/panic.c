@@ -147,13 +147,26 @@ static void print_registers(const struct exception_frame *f)
 		  read_cr4());
 }
 
-/* What the error code says beyond the exception's name, "" = nothing. */
+/* A page fault without room for its frame is a double fault (SDM 3A table 6-5). */
+static const char *full_stack(u64 address)
+{
+	const struct cpu_stack *stack = &this_cpu()->stack;
+
+	if (shadow_stack_guard(address))
+		return "the shadow stack is full";
+	return address < stack->bottom && stack->bottom - address <= PAGE_SIZE ? "the stack is full"
+									       : "";
+}
+
+/* What is known beyond the exception's name, "" = nothing. */
 static const char *reason(const struct exception_frame *frame)
 {
 	if (frame->vector == VECTOR_CP)
 		return control_protection_reason(frame->error);
 	if (frame->vector == VECTOR_PF && (frame->error & PFERR_SS))
 		return "shadow-stack access";
+	if (frame->vector == VECTOR_DF)
+		return full_stack(read_cr2());
 	return "";
 }
 

@@ -87,7 +87,7 @@ static enum shell_result touch_guest(const struct shell_line *line)
 }
 
 const struct selftest arch_selftests[] = {
-	{ "cet", "ret, jump, call, probe or nmi, on a CPU: control flow", selftest_cet },
+	{ "cet", "ret, jump, call, overflow, probe or nmi, on a CPU: control flow", selftest_cet },
 	{ "stack", "write behind an array on the stack", smash_stack },
 	{ "guestmem", "[VM]: a pointer to its memory by the direct map; alone: how blocks move",
 	  touch_guest },

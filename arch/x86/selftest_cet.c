@@ -18,6 +18,7 @@
 const char *selftest_cet_ret(void);
 const char *selftest_cet_jump(void);
 const char *selftest_cet_call(void);
+const char *selftest_cet_overflow(void);
 
 /* A function that faults returns early, which IRET alone could not do with a shadow stack. */
 static const char *probe_fault(void)
@@ -44,6 +45,7 @@ static const struct cet_case {
 	{ "ret", "shadow stacks", cet_host_shadow_stacks, selftest_cet_ret },
 	{ "jump", "branch tracking", cet_host_branch_tracking, selftest_cet_jump },
 	{ "call", "branch tracking", cet_host_branch_tracking, selftest_cet_call },
+	{ "overflow", "shadow stacks", cet_host_shadow_stacks, selftest_cet_overflow },
 	{ "probe", "shadow stacks", cet_host_shadow_stacks, probe_fault },
 	{ "nmi", "shadow stacks", cet_host_shadow_stacks, take_nmis },
 };
@@ -75,7 +77,7 @@ enum shell_result selftest_cet(const struct shell_line *line)
 	u64 cpu = 0;
 
 	if (!chosen)
-		shell_print("expected ret, jump, call, probe or nmi\n");
+		shell_print("expected ret, jump, call, overflow, probe or nmi\n");
 	else if (line->arg[2] && !shell_number("CPU", line->arg[2], &cpu))
 		return SHELL_DONE;
 	else if (cpu >= nr_cpus())

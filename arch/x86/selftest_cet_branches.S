@@ -39,4 +39,11 @@
 	ret
 	END selftest_cet_call
 
+/* Calls itself until the shadow stack, of which a call takes less than of the stack, is full. */
+	BEGIN selftest_cet_overflow
+	call selftest_cet_overflow
+	xor %eax, %eax
+	ret
+	END selftest_cet_overflow
+
 	.section .note.GNU-stack, "", @progbits

@@ -42,6 +42,9 @@ u64 shadow_stack_int_table(unsigned cpu);
 /* The stack where cpu and IST number say. It is not mapped if shadow_stacks_init() did not make it. */
 const struct shadow_stack *shadow_stack_at(unsigned cpu, unsigned ist);
 
+/* Is this where a push goes when a shadow stack is full? */
+bool shadow_stack_guard(u64 address);
+
 /* Fills in tokens and table; at: where CPUs will see each. */
 void shadow_stack_fill(struct shadow_stack *stack[SHADOW_STACKS_PER_CPU],
 		       const struct shadow_stack *at[SHADOW_STACKS_PER_CPU]);

@@ -18,6 +18,14 @@ const struct shadow_stack *shadow_stack_at(unsigned cpu, unsigned ist)
 	return (const struct shadow_stack *)(SHADOW_STACKS_BASE + page * PAGE_SIZE);
 }
 
+bool shadow_stack_guard(u64 address)
+{
+	u64 page = (address - SHADOW_STACKS_BASE) / PAGE_SIZE;
+
+	return address >= SHADOW_STACKS_BASE && page < MAX_CPUS * CPU_PAGES &&
+	       page % PAGES_PER_STACK == 0;
+}
+
 u64 shadow_stack_token(unsigned cpu)
 {
 	return (u64)&shadow_stack_at(cpu, IST_NONE)->token;
