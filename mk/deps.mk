@@ -25,7 +25,7 @@ define PART
 $(THIRD_PARTY)/$(1).stamp: tools/third-party tools/deps.lock $(2) mk/flags.mk mk/deps.mk \
 		$(if $(wildcard $(THIRD_PARTY)/$(1)/.),,cache-missing)
 	@mkdir -p $$(@D)
-	@TARGET_FLAGS='$(TARGET_FLAGS)' ZYDIS_DEFINES='$(ZYDIS_DEFINES)' CC='$(CC)' \
+	@TARGET_FLAGS='$(TARGET_FLAGS) $(BRANCH_THUNKS)' ZYDIS_DEFINES='$(ZYDIS_DEFINES)' CC='$(CC)' \
 		tools/third-party $(1) $(THIRD_PARTY)/$(1)
 	@touch $$@
 endef

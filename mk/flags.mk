@@ -21,6 +21,9 @@ TARGET_FLAGS = -std=gnu11 $(OPTIMIZE) -g -ffreestanding -mcmodel=kernel -mno-red
 	-fno-asynchronous-unwind-tables -ftrivial-auto-var-init=zero \
 	-ffunction-sections -fdata-sections
 
+# Indirect branches and returns go through arch/x86/branch_thunks.S. Of all code in the image: Firn's, newlib's, Zydis'.
+BRANCH_THUNKS := -mindirect-branch=thunk-extern -mindirect-branch-register -mfunction-return=thunk-extern
+
 # Only newlib's and the compiler's own headers: never the build machine's.
 GCC_INCLUDE := $(shell $(CC) -print-file-name=include 2>/dev/null)
 TARGET_INCLUDES = -I. -Iarch/x86 -Iarch/x86/vmx -Iarch/x86/svm -Ibuild -nostdinc -isystem $(NEWLIB)/include -isystem $(GCC_INCLUDE) \
@@ -36,7 +39,7 @@ STACK_GUARD = -fstack-protector-strong -mstack-protector-guard=tls -mstack-prote
 	-mstack-protector-guard-offset=$(STACK_GUARD_OFFSET) -DSTACK_GUARD_OFFSET=$(STACK_GUARD_OFFSET)
 
 # Unlike -ffreestanding alone: copies of known size are moves, not calls. The C library has the rest.
-FIRN_CFLAGS = $(TARGET_FLAGS) $(STACK_GUARD) -fbuiltin $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
+FIRN_CFLAGS = $(TARGET_FLAGS) $(BRANCH_THUNKS) $(STACK_GUARD) -fbuiltin $(WARNINGS) $(REPRODUCIBLE) $(TARGET_INCLUDES) $(ZYDIS_DEFINES) $(EXTRA_CFLAGS)
 
 # The fake machine comes first; arch/x86 is for its parts that name registers without touching them.
 HOST_CFLAGS = -std=gnu11 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -I. -Iarch/fake -Iarch/x86 -Ibuild \

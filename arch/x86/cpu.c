@@ -74,10 +74,10 @@ void cpu_switch_stack(void (*fn)(void))
 	BUG_ON(!top);
 	__asm__ volatile("mov %0, %%rsp\n"
 			 "xor %%ebp, %%ebp\n" /* the end of every back-trace */
-			 "call *%1\n"
+			 "call __x86_indirect_thunk_rax\n"
 			 "ud2\n"
 			 :
-			 : "r"(top), "r"(fn)
+			 : "r"(top), "a"(fn)
 			 : "memory");
 	__builtin_unreachable();
 }

@@ -20,7 +20,7 @@ efi_enter:
 	mov	%rsi, %rcx
 	xor	%r8d, %r8d
 	xor	%r9d, %r9d
-	call	*%rax
+	call	__x86_indirect_thunk_rax
 /* Also where a fault in the firmware continues, with RSP = efi_enter_rsp. */
 efi_enter_abort:
 	mov	efi_enter_rsp(%rip), %rsp
@@ -31,6 +31,6 @@ efi_enter_abort:
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
-	ret
+	jmp	__x86_return_thunk
 
 	.section .note.GNU-stack, "", @progbits

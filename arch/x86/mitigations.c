@@ -250,8 +250,8 @@ static enum mitigation_verdict its_mitigate(const struct mitigation_inputs *in,
 					    struct mitigation_plan *plan)
 {
 	(void)in;
-	(void)plan;
-	return VERDICT_VULN_RETURNS;
+	plan->branch_thunks = true;
+	return VERDICT_MIT_THUNKS;
 }
 
 static enum mitigation_verdict l1tf_affects(const struct mitigation_inputs *in)

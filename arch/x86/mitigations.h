@@ -64,7 +64,6 @@ enum mitigation_level {
 	X(VULN_BHB, VULNERABLE,                                                                    \
 	  "Vulnerable: Clear BHB before shared code, which is not enough on this processor")       \
 	X(VULN_MICROCODE, VULNERABLE, "Vulnerable: no microcode")                                  \
-	X(VULN_RETURNS, VULNERABLE, "Vulnerable: branches and returns are not aligned")            \
 	X(VULN_NO_FLUSH, VULNERABLE, "Vulnerable: no command to flush the L1 data cache")          \
 	X(MIT_EIBRS, MITIGATED, "Mitigation: Enhanced IBRS; IBPB between vCPUs")                   \
 	X(MIT_IBRS, MITIGATED, "Mitigation: IBRS on VMEXIT; IBPB between vCPUs")                   \
@@ -80,6 +79,7 @@ enum mitigation_level {
 	X(MIT_L1D_FLUSH, MITIGATED, "Mitigation: L1D flush at VM entry after shared code")         \
 	X(MIT_L1D_OUTER, MITIGATED,                                                                \
 	  "Mitigation: flush not necessary (the outer hypervisor's job)")                          \
+	X(MIT_THUNKS, MITIGATED, "Mitigation: Aligned branch/return thunks")                       \
 	X(MIT_VERW, MITIGATED, "Mitigation: Clear CPU buffers at VM entry")
 
 enum mitigation_verdict {
@@ -164,6 +164,7 @@ struct mitigation_plan {
 	bool spec_ctrl;			/* IA32_SPEC_CTRL has to be switched */
 	bool spec_ctrl_always;		/* written at each exit, even when it does not change */
 	u32 host_spec_ctrl;		/* its value while Firn runs */
+	bool branch_thunks;		/* kept, not replaced by what they do */
 	bool auto_ibrs;			/* EFER.AIBRSE */
 	bool reduce_speculation;	/* BP_CFG.BP_SPEC_REDUCE */
 	bool verw, l1d_flush;		/* at VM entry; the second when shared code ran */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/x86/arch_vcpu.h"
+#include "arch/x86/branch_thunks.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpuid_bits.h"
 #include "arch/x86/mitigations.h"
@@ -138,6 +139,8 @@ static void patch_code(void)
 		target[PATCH_EXIT] = mitigations_exit_rsb_fill;
 	BUG_ON(plan.rsb == RSB_CALL && !target[PATCH_EXIT]);
 	patch_sites(target, plan.verw);
+	if (!plan.branch_thunks)
+		branch_thunks_remove();
 }
 
 static const char *smt_text(unsigned issue)

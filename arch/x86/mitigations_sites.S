@@ -21,7 +21,7 @@
 .endm
 
 .macro END name
-	ret
+	jmp __x86_return_thunk
 	.size \name, . - \name
 .endm
 

@@ -228,12 +228,12 @@ static const struct {
 	{ ALDER_LAKE, 2, BHI, EIBRS_CAPS, ISSUE_SRSO, VERDICT_NA_MODEL },
 	/* ITS */
 	{ VENDOR_INTEL, 6, 0x55, 5, INTEL_BITS, 0, ISSUE_ITS, VERDICT_NA_MODEL },
-	{ VENDOR_INTEL, 6, 0x55, 7, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_VULN_RETURNS },
+	{ VENDOR_INTEL, 6, 0x55, 7, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_MIT_THUNKS },
 	{ TIGER_LAKE, 1, INTEL_BITS, ARCH_CAP_ITS_NO, ISSUE_ITS, VERDICT_NA_SAYS_CPU },
 	{ ALDER_LAKE, 2, BHI, EIBRS_CAPS, ISSUE_ITS, VERDICT_NA_MODEL },
 	{ TIGER_LAKE, 1, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_NA_OWN_MODE },
 	{ ICE_LAKE, 6, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_NA_OWN_MODE },
-	{ COMET_LAKE, 2, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_VULN_RETURNS },
+	{ COMET_LAKE, 2, INTEL_BITS, EIBRS_CAPS, ISSUE_ITS, VERDICT_MIT_THUNKS },
 	{ ZEN4, 1, AMD_BITS, 0, ISSUE_ITS, VERDICT_NA_MODEL },
 	/* L1TF */
 	{ SKYLAKE, 3, INTEL_BITS | HAS_L1D_FLUSH, 0, ISSUE_L1TF, VERDICT_MIT_L1D_FLUSH },
@@ -355,7 +355,7 @@ static void test_its_nested(void **state)
 		u64 caps;
 		enum mitigation_verdict verdict;
 	} cases[] = {
-		{ 0x5e, INTEL_BITS, 0, VERDICT_VULN_RETURNS },
+		{ 0x5e, INTEL_BITS, 0, VERDICT_MIT_THUNKS },
 		{ 0x5e, INTEL_BITS, ARCH_CAP_ITS_NO, VERDICT_NA_SAYS_CPU },
 		{ 0xcf, BHI, EIBRS_CAPS, VERDICT_NA_MODEL },
 		{ 0x6a, INTEL_BITS, EIBRS_CAPS, VERDICT_NA_OWN_MODE },
@@ -387,6 +387,7 @@ static void check_consistent(const struct mitigation_plan *plan, u32 has)
 			 v[ISSUE_BHI] == VERDICT_MIT_BHI_DIS_S);
 	assert_int_equal(plan->exit_ibpb, v[ISSUE_RETBLEED] == VERDICT_MIT_IBPB_EXIT ||
 						  v[ISSUE_SRSO] == VERDICT_MIT_IBPB_EXIT);
+	assert_int_equal(plan->branch_thunks, v[ISSUE_ITS] == VERDICT_MIT_THUNKS);
 	assert_int_equal(plan->reduce_speculation, v[ISSUE_SRSO] == VERDICT_MIT_REDUCED);
 	if (v[ISSUE_VMSCAPE] == VERDICT_MIT_VMSCAPE_IBPB || v[ISSUE_VMSCAPE] == VERDICT_NA_IBPB)
 		assert_int_equal(plan->flush, FLUSH_IBPB);
@@ -463,7 +464,8 @@ static void test_off(void **state)
 	assert_int_equal(plan.flush, FLUSH_NONE);
 	assert_int_equal(plan.host_spec_ctrl, 0);
 	assert_false(plan.switch_ibpb || plan.exit_ibpb || plan.exit_bhb || plan.verw ||
-		     plan.l1d_flush || plan.auto_ibrs || plan.spec_ctrl_always);
+		     plan.branch_thunks || plan.l1d_flush || plan.auto_ibrs ||
+		     plan.spec_ctrl_always);
 	/* Guests' values are still kept apart. */
 	assert_true(plan.spec_ctrl);
 }

@@ -112,7 +112,7 @@ vmx_exit_point:
 	pop %r12
 	pop %rbp
 	pop %rbx
-	ret
+	jmp __x86_return_thunk
 	.size vmx_enter, . - vmx_enter
 
 	.section .note.GNU-stack, "", @progbits
