@@ -122,6 +122,6 @@ probe_failed:
 	popfq
 	mov	FRAME_RSP(%rsp), %rsp
 	xor	%eax, %eax
-	ret
+	jmp __x86_return_thunk
 
 	.section .note.GNU-stack, "", @progbits

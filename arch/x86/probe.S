@@ -25,7 +25,7 @@ rdmsr_safe:
 	mov %eax, (%rsi)
 	mov %edx, 4(%rsi)
 	mov $1, %eax
-	ret
+	jmp __x86_return_thunk
 	.size rdmsr_safe, . - rdmsr_safe
 
 	.balign 16
@@ -38,7 +38,7 @@ wrmsr_safe:
 	shr $32, %rdx
 	MAY_FAULT wrmsr
 	mov $1, %eax
-	ret
+	jmp __x86_return_thunk
 	.size wrmsr_safe, . - wrmsr_safe
 
 	.section .note.GNU-stack, "", @progbits
