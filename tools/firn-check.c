@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 	static struct config_errors errors;
 	struct loader_file text;
 
-	if (argc < 2) {
+	if (argc < 2 || argv[1][0] == '-') {
 		fprintf(stderr, "usage: firn-check CONFIG NAME=FILE ...\n");
 		return EXIT_UNREADABLE;
 	}
