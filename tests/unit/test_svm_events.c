@@ -340,6 +340,17 @@ static void an_interrupt_whose_delivery_was_interrupted(void **state)
 	assert_false(vmcb->int_ctl & INT_CTL_V_IRQ);
 }
 
+/* As QEMU 7.2 reports it. VMRUN refuses an exception with such a vector. */
+static void interrupted_virtual_interrupt_called_an_exception(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	requeue(EVENT_VALID | EVENT_EXCEPTION | 0x41);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(vmcb->int_ctl & INT_CTL_V_IRQ);
+}
+
 static void tpr_holds_back(void **state)
 {
 	(void)state;
@@ -483,6 +494,7 @@ int main(void)
 		TEST(an_nmi_comes_before_the_interrupt_is_taken),
 		TEST(an_interrupt_behind_an_exception_stays),
 		TEST(an_interrupt_whose_delivery_was_interrupted),
+		TEST(interrupted_virtual_interrupt_called_an_exception),
 		TEST(tpr_holds_back),
 		TEST(tpr_both_ways),
 		TEST(nmi_is_injected_once),

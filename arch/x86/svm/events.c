@@ -68,6 +68,11 @@ static void set_request(struct vmcb *vmcb, u64 vector)
 	svm_changed(vmcb, CLEAN_TPR);
 }
 
+static u64 requested_vector(const struct vmcb *vmcb)
+{
+	return (vmcb->int_ctl & INT_CTL_V_VECTOR) >> INT_CTL_V_VECTOR_SHIFT;
+}
+
 static void clear_request(struct vmcb *vmcb)
 {
 	vmcb->int_ctl &= ~INT_CTL_REQUEST;
@@ -91,7 +96,7 @@ void svm_settle_interrupt(struct vcpu *vcpu)
 	if (!giving_interrupt(vcpu) || queued(vcpu) || !interrupts_open(vmcb))
 		return;
 	clear_request(vmcb);
-	svm_queue(vcpu, (vmcb->int_ctl & INT_CTL_V_VECTOR) >> INT_CTL_V_VECTOR_SHIFT | EVENT_INTR);
+	svm_queue(vcpu, requested_vector(vmcb) | EVENT_INTR);
 }
 
 /*
@@ -103,6 +108,9 @@ void svm_requeue_event(struct vcpu *vcpu)
 	u64 info = vmcb_of(vcpu)->exit_int_info;
 	unsigned vector = info & EVENT_VECTOR;
 
+	/* The virtual interrupt; QEMU 7.2 calls it an exception. */
+	if (giving_interrupt(vcpu) && vector == requested_vector(vmcb_of(vcpu)))
+		info = EVENT_VALID | EVENT_INTR | vector;
 	switch (info & EVENT_TYPE) {
 	case EVENT_SOFTWARE:
 		return;
