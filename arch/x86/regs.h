@@ -131,15 +131,16 @@ enum x86_segment {
 };
 
 /* Access rights in the VMX layout (SDM 3C 24.4.1): descriptor bits 55:40 plus "unusable". */
-#define SEG_AR_TYPE	 0xfull
-#define SEG_AR_S	 BIT(4)
-#define SEG_AR_DPL_SHIFT 5
-#define SEG_AR_P	 BIT(7)
-#define SEG_AR_L	 BIT(13)
-#define SEG_AR_DB	 BIT(14)
-#define SEG_AR_G	 BIT(15)
-#define SEG_AR_UNUSABLE	 BIT(16)
-#define SEG_SELECTOR_RPL 3u
+#define SEG_AR_TYPE	  0xfull
+#define SEG_TYPE_TSS_BUSY BIT(1) /* in the type of a TSS */
+#define SEG_AR_S	  BIT(4)
+#define SEG_AR_DPL_SHIFT  5
+#define SEG_AR_P	  BIT(7)
+#define SEG_AR_L	  BIT(13)
+#define SEG_AR_DB	  BIT(14)
+#define SEG_AR_G	  BIT(15)
+#define SEG_AR_UNUSABLE	  BIT(16)
+#define SEG_SELECTOR_RPL  3u
 
 struct x86_seg {
 	u16 selector;

@@ -103,6 +103,23 @@ static void machine_checks_stay_on(void **state)
 	assert_false(vmcb.intercept_cr & INTERCEPT_CR_READ(4));
 }
 
+/* Task registers that were loaded, of 16 and of 32 or 64 bits; one that was not stays as it is. */
+static void tss_is_busy(void **state)
+{
+	static const struct {
+		u16 attrib;
+		u32 type;
+	} cases[] = { { 0x89, 11 }, { 0x8b, 11 }, { 0x81, 3 }, { 0x83, 3 }, { 0x09, 9 } };
+	struct x86_seg tr;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		vmcb.tr.attrib = cases[i].attrib;
+		svm_get_seg(&vcpu, SEG_TR, &tr);
+		assert_int_equal(tr.ar & SEG_AR_TYPE, cases[i].type);
+	}
+}
+
 /* Offsets of APM 2 table B-2; the CPU never takes them from its cache. */
 static void cet_is_in_the_vmcb(void **state)
 {
@@ -131,6 +148,7 @@ int main(void)
 		cmocka_unit_test_setup(pat_has_no_effect, setup),
 		cmocka_unit_test_setup(caches_stay_on, setup),
 		cmocka_unit_test_setup(machine_checks_stay_on, setup),
+		cmocka_unit_test_setup(tss_is_busy, setup),
 		cmocka_unit_test_setup(cet_is_in_the_vmcb, setup),
 	};
 

@@ -155,6 +155,9 @@ void svm_get_seg(struct vcpu *vcpu, enum x86_segment seg, struct x86_seg *out)
 	/* The CPL is where it belongs, also when SS is null. */
 	if (seg == SEG_SS)
 		ar = (ar & ~(3u << SEG_AR_DPL_SHIFT)) | (u32)vmcb->cpl << SEG_AR_DPL_SHIFT;
+	/* LTR makes the TSS busy (APM vol. 3); QEMU 7.2 forgets that in what it keeps of it. */
+	if (seg == SEG_TR && (ar & SEG_AR_P))
+		ar |= SEG_TYPE_TSS_BUSY;
 	out->selector = s->selector;
 	out->ar = ar;
 	out->limit = s->limit;
