@@ -7,6 +7,8 @@
 #include "core/shell_edit.h"
 #include "core/shell_parse.h"
 
+#define HELP_COLUMN 30
+
 /* Copies word number index of text, NULL when there are not as many. */
 static const char *nth_word(const char *text, unsigned index, char *buf, size_t size)
 {
@@ -59,13 +61,21 @@ void shell_candidates(const char *line, void (*add)(const char *word))
 		add_names(kind, add);
 }
 
+/* The text begins in one column; behind longer arguments, in the next line. */
+static void help_line(const struct shell_command *cmd)
+{
+	int width = HELP_COLUMN - 1 - (int)strlen(cmd->name);
+
+	shell_print("%s %-*s", cmd->name, width, cmd->args);
+	if ((int)strlen(cmd->args) >= width)
+		shell_print("\n%*s", HELP_COLUMN, "");
+	shell_print("%s\n", cmd->help);
+}
+
 static void help_all(void)
 {
-	for (size_t i = 0; i < shell_nr_commands; i++) {
-		const struct shell_command *cmd = &shell_commands[i];
-
-		shell_print("%-8s %-22s %s\n", cmd->name, cmd->args, cmd->help);
-	}
+	for (size_t i = 0; i < shell_nr_commands; i++)
+		help_line(&shell_commands[i]);
 	shell_print("Keys: Ctrl-] to the last guest and back, Tab completes, arrow up and down for "
 		    "history,\nCtrl-U clears the line, Ctrl-C stops an answer.\n");
 }

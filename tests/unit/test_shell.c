@@ -87,6 +87,10 @@ static void test_help_of_nothing(void **state)
 	(void)state;
 	assert_prints("help vsm", "unknown command \"vsm\", did you mean \"vms\"?\n");
 	assert_has(cmd("help"), "Ctrl-]");
+	/* one column, also behind names and arguments of other lengths */
+	assert_has(cmd("help"), "\nvms                           the VMs");
+	assert_has(cmd("help"), "\nremove-cpu VM VCPU            ask a VM");
+	assert_has(cmd("help"), "[mmio]\n                              the last exits");
 }
 
 /*
