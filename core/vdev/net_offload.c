@@ -61,18 +61,34 @@ static void put32(u8 *p, u32 value)
 }
 
 /* The sum does not depend on the order of bytes in words (RFC 1071, 2 B), so the CPU's own is used. */
+/* The carry comes back at the low end, as in one's complement: words of any length have the same sum. */
+static inline u64 add(u64 sum, u64 word)
+{
+	return __builtin_add_overflow(sum, word, &sum) ? sum + 1 : sum;
+}
+
+static inline u64 word_at(const u8 *data)
+{
+	u64 word;
+
+	memcpy(&word, data, sizeof(word));
+	return word;
+}
+
 u64 net_sum(const u8 *data, u32 len, u64 sum)
 {
-	u32 word;
-	u8 rest[4] = { 0 };
+	const u32 step = sizeof(u64);
+	u8 rest[sizeof(u64)] = { 0 };
 
-	for (; len >= sizeof(word); data += sizeof(word), len -= sizeof(word)) {
-		memcpy(&word, data, sizeof(word));
-		sum += word;
+	for (; len >= 4 * step; data += 4 * step, len -= 4 * step) {
+#pragma GCC unroll 4
+		for (unsigned i = 0; i < 4; i++)
+			sum = add(sum, word_at(data + i * step));
 	}
+	for (; len >= step; data += step, len -= step)
+		sum = add(sum, word_at(data));
 	memcpy(rest, data, len);
-	memcpy(&word, rest, sizeof(word));
-	return sum + word;
+	return add(sum, word_at(rest));
 }
 
 u16 net_fold(u64 sum)

@@ -56,6 +56,34 @@ static void test_complete(void **state)
 		}
 }
 
+/* Word by word, as RFC 1071 defines it. */
+static u16 plain_sum(const u8 *data, u32 len, u32 sum)
+{
+	for (u32 i = 0; i < len; i += 2) {
+		sum += data[i] | (i + 1 < len ? data[i + 1] << 8 : 0);
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return (u16)~sum;
+}
+
+static void test_sum_of_all_lengths(void **state)
+{
+	static u8 data[400];
+
+	(void)state;
+	srand(5);
+	for (unsigned round = 0; round < 3; round++)
+		for (u32 len = 0; len < sizeof(data) - 8; len++) {
+			for (u32 i = 0; i < sizeof(data); i++)
+				data[i] = round ? rand() | (round == 2 ? 0xf0 : 0) : 0xff;
+			assert_int_equal(net_fold(net_sum(data + len % 8, len, 0x1234)),
+					 plain_sum(data + len % 8, len, 0x1234));
+			/* the carry out of 64 bits counts */
+			assert_int_equal(net_fold(net_sum(data, len, ~0ull - 1)),
+					 plain_sum(data, len, 0xfffe));
+		}
+}
+
 /* A sum of zero is sent as ffff: zero means that there is none (RFC 768). */
 static void test_no_zero_checksum(void **state)
 {
@@ -301,6 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sum),
+		cmocka_unit_test(test_sum_of_all_lengths),
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_no_zero_checksum),
 		cmocka_unit_test(test_segments),
