@@ -78,37 +78,50 @@ enum firn_err split_find_ring(struct virtq *vq)
 	return err;
 }
 
-/* A chain without end is found by its length: it can't have more descriptors than its table. */
-static enum firn_err walk(struct virtq *vq, struct virtq_chain *chain, u16 head)
-{
-	const struct guest_span *table = &vq->at.descriptors;
-	struct guest_span indirect;
-	enum firn_err err = FIRN_OK;
-	struct split_desc d;
-	u32 i = head, steps = 0, count = vq->size;
+/* A table of descriptors: the ring's own, or an indirect one. */
+struct table {
+	const struct guest_span *span;
+	u32 count;
+};
 
-	for (;;) {
-		if (i >= count)
+/*
+ * Adds the chain's descriptors up to the last one, or up to an indirect one; last is that. A chain
+ * without end is found by its length: it can't have more descriptors than its table.
+ */
+static inline enum firn_err walk(struct virtq *vq, struct virtq_chain *chain, struct table table,
+				 u32 i, struct split_desc *last)
+{
+	enum firn_err err = FIRN_OK;
+
+	for (u32 steps = 0; err == FIRN_OK; i = last->next) {
+		if (i >= table.count)
 			return virtq_broken(vq, "a descriptor index is out of range");
-		if (steps++ == count)
+		if (steps++ == table.count)
 			return virtq_broken(vq, "a chain of descriptors has a loop");
-		guest_span_read(table, i * sizeof(d), &d, sizeof(d));
-		if (d.flags & DESC_INDIRECT) {
-			if (table == &indirect)
-				return virtq_broken(vq, "an indirect table inside an indirect "
-							"table");
-			count = virtq_find_indirect(vq, d.addr, d.len, d.flags, &indirect);
-			if (count == 0)
-				return ERR_FORMAT;
-			table = &indirect;
-			i = steps = 0;
-			continue;
-		}
-		err = virtq_chain_add(vq, chain, d.addr, d.len, d.flags & DESC_WRITE);
-		if (err != FIRN_OK || !(d.flags & DESC_NEXT))
-			return err;
-		i = d.next;
+		guest_span_read(table.span, i * sizeof(*last), last, sizeof(*last));
+		if (last->flags & DESC_INDIRECT)
+			break;
+		err = virtq_chain_add(vq, chain, last->addr, last->len, last->flags & DESC_WRITE);
+		if (!(last->flags & DESC_NEXT))
+			break;
 	}
+	return err;
+}
+
+static __noinline enum firn_err walk_indirect(struct virtq *vq, struct virtq_chain *chain,
+					      const struct split_desc *d)
+{
+	struct guest_span span;
+	u32 count = virtq_find_indirect(vq, d->addr, d->len, d->flags, &span);
+	struct split_desc last;
+	enum firn_err err;
+
+	if (count == 0)
+		return ERR_FORMAT;
+	err = walk(vq, chain, (struct table){ &span, count }, 0, &last);
+	if (err == FIRN_OK && (last.flags & DESC_INDIRECT))
+		err = virtq_broken(vq, "an indirect table inside an indirect table");
+	return err;
 }
 
 static u16 avail_idx(const struct virtq *vq)
@@ -124,6 +137,7 @@ bool split_available(struct virtq *vq)
 enum firn_err split_pop(struct virtq *vq, struct virtq_chain *chain)
 {
 	u16 ahead = avail_idx(vq) - vq->next_avail;
+	struct split_desc last;
 	enum firn_err err;
 
 	if (ahead == 0)
@@ -132,7 +146,9 @@ enum firn_err split_pop(struct virtq *vq, struct virtq_chain *chain)
 		return virtq_broken(vq, "the available index is ahead by more than the queue size");
 	chain->id = guest_span_load_u16(&vq->at.driver, avail_ring(slot_of(vq, vq->next_avail)));
 	virtq_chain_begin(chain);
-	err = walk(vq, chain, chain->id);
+	err = walk(vq, chain, (struct table){ &vq->at.descriptors, vq->size }, chain->id, &last);
+	if (err == FIRN_OK && unlikely(last.flags & DESC_INDIRECT))
+		err = walk_indirect(vq, chain, &last);
 	if (err == FIRN_OK)
 		vq->next_avail++;
 	return err;
