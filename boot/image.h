@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the hypervisor's image is linked. Also included by assembly code: only plain numbers. */
+/* Where the hypervisor's image is linked, and is until kaslr_start(). Also included by assembly code: only plain numbers. */
 #ifndef FIRN_BOOT_IMAGE_H
 #define FIRN_BOOT_IMAGE_H
 

@@ -114,6 +114,7 @@ struct firn_config {
 	bool software_lapic;	 /* no virtual-interrupt delivery by hardware; default no */
 	bool shutdown_when_idle; /* power off when the last VM has stopped; default no (prompt) */
 	enum config_mitigations mitigations; /* default auto */
+	bool kaslr_off;			     /* acted upon long before: arch/x86/kaslr.c */
 	enum config_vmscape vmscape;	     /* default auto */
 	bool no_cet_host;		     /* default false: Firn uses CET for itself */
 	unsigned nr_vms;

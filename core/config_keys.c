@@ -41,6 +41,7 @@ static const struct choice vmscape[] = {
 	{ "ibpb", CONFIG_VMSCAPE_IBPB },   { "bhb", CONFIG_VMSCAPE_BHB },
 	{ "force", CONFIG_VMSCAPE_FORCE }, { NULL, 0 },
 };
+static const struct choice kaslr[] = { { "auto", false }, { "off", true }, { NULL, 0 } };
 static const struct choice yes_no[] = { { "yes", 1 }, { "no", 0 }, { NULL, 0 } };
 static const struct choice vm_actions[] = {
 	{ "reset", VM_ACTION_RESET },
@@ -209,6 +210,14 @@ static void set_cet_host(const struct setting *s)
 
 	if (choose(s, cet_host, s->value, &off))
 		s->p->cfg->no_cet_host = off;
+}
+
+static void set_kaslr(const struct setting *s)
+{
+	unsigned value;
+
+	if (choose(s, kaslr, s->value, &value))
+		s->p->cfg->kaslr_off = value;
 }
 
 static void set_number(const struct setting *s, u64 max, unsigned *number)
@@ -452,6 +461,10 @@ const struct parser_key config_keys[] = {
 		   "Control-flow enforcement of the processor for Firn itself." },
 	  .section = SECTION_FIRN,
 	  .set = set_cet_host },
+	{ .doc = { "firn", "kaslr", "auto or off", "auto",
+		   "Firn's code at other addresses at each boot, or where it was linked." },
+	  .section = SECTION_FIRN,
+	  .set = set_kaslr },
 	{ .doc = { "vm", "abi", "1", "1",
 		   "The profile: what machine the guest sees, whatever the version of Firn. The "
 		   "newest one by default." },

@@ -18,6 +18,8 @@ struct text text_trim(struct text t);
 bool text_split(struct text *rest, char c, struct text *before);
 /* First word in *rest; what follows it, trimmed, stays there. */
 struct text text_take_word(struct text *rest);
+/* Whether a line of the file sets key to value. For what is needed before the file is parsed. */
+bool text_sets(struct text file, const char *key, const char *value);
 /* Decimal digits only; false on overflow too. */
 bool text_to_u64(struct text t, u64 *value);
 /* Digits and perhaps K, M or G (powers of 1024) in bytes; false on overflow too. */

@@ -50,6 +50,24 @@ struct text text_take_word(struct text *rest)
 	return word;
 }
 
+bool text_sets(struct text file, const char *key, const char *value)
+{
+	while (file.len > 0) {
+		struct text line, name;
+
+		if (!text_split(&file, '\n', &line)) {
+			line = file;
+			file.len = 0;
+		}
+		if (line.len > 0 && line.s[line.len - 1] == '\r')
+			line.len--;
+		if (text_split(&line, '=', &name) && text_is(text_trim(name), key) &&
+		    text_is(text_trim(line), value))
+			return true;
+	}
+	return false;
+}
+
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;

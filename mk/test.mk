@@ -58,7 +58,8 @@ TEST_GUESTS += build/msi/firn.stripped
 build/msi/firn.stripped: $(FIRN_OBJ) $(MSI_DRIVER) $(FIRN_LIBS) linker.ld | build/BOOTX64.EFI $(HOST_TOOLS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(LINK_FIRN) --strip-all --wrap=shell_init -o $@ $(FIRN_OBJ) $(MSI_DRIVER) $(LINK_FIRN_LIBS)
+	$(Q)$(LINK_FIRN) --wrap=shell_init -o $@ $(FIRN_OBJ) $(MSI_DRIVER) $(LINK_FIRN_LIBS)
+	$(Q)$(RELOCATE_FIRN) && $(OBJCOPY) --strip-all $@
 	$(Q)ln -sfn ../host $(@D)/host && ln -sfn ../BOOTX64.EFI $(@D)/BOOTX64.EFI
 -include $(MSI_DRIVER:.o=.d)
 

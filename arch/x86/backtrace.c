@@ -2,6 +2,7 @@
 /* Back-trace by frame pointers and by shadow stack. Whatever is broken, it reads only from stacks. */
 #include "arch/x86/cet_host.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/kaslr.h"
 #include "arch/x86/panic.h"
 #include "arch/x86/shadow_stack.h"
 #include "core/log.h"
@@ -43,15 +44,16 @@ void backtrace_print(u64 rip, u64 rbp)
 {
 	struct cpu_stack stack = find_stack(rbp);
 
-	log_error("back-trace (addr2line -f -e firn.elf ADDRESS...):");
-	log_error("  %016lx", (unsigned long)rip);
+	log_error("back-trace (addr2line -f -e firn.elf ADDRESS...), without the slide of %lx:",
+		  (unsigned long)image_slide());
+	log_error("  %016lx", (unsigned long)image_link_address(rip));
 	for (unsigned i = 0; i < MAX_FRAMES; i++) {
 		const struct stack_frame *frame = (const void *)rbp;
 
 		if (rbp % sizeof(u64) || rbp < stack.bottom || stack.top < sizeof(*frame) ||
 		    rbp > stack.top - sizeof(*frame) || !in_text(frame->rip))
 			break;
-		log_error("  %016lx", (unsigned long)frame->rip);
+		log_error("  %016lx", (unsigned long)image_link_address(frame->rip));
 		if (frame->rbp <= rbp)
 			break;
 		rbp = frame->rbp;
@@ -72,5 +74,5 @@ void backtrace_print_shadow(u64 ssp)
 	if (n)
 		log_error("shadow stack:");
 	for (unsigned i = 0; i < n; i++)
-		log_error("  %016lx", (unsigned long)rip[i]);
+		log_error("  %016lx", (unsigned long)image_link_address(rip[i]));
 }

@@ -46,7 +46,8 @@ enum firn_err identity_map(u64 *root, const struct handover *h, u64 limit, unsig
 
 enum firn_err identity_map_code(u64 *root, u64 page)
 {
-	return pagetable_map(root, page, page, PAGE_SIZE, LEAF, 1);
+	/* Not dirty: that would be a shadow stack (SDM 3A 4.6). */
+	return pagetable_map(root, page, page, PAGE_SIZE, LEAF & ~PTE_D, 1);
 }
 
 void identity_unmap_code(u64 *root, u64 page)

@@ -7,6 +7,7 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/guest_cet.h"
 #include "arch/x86/interrupts.h"
+#include "arch/x86/kaslr.h"
 #include "arch/x86/main.h"
 #include "arch/x86/mitigations_host.h"
 #include "arch/x86/paging.h"
@@ -36,6 +37,7 @@ static struct config_errors config_errors;
 static void say_hello(void)
 {
 	log_info("Firn %s, started by %s", FIRN_VERSION, handover.firmware);
+	kaslr_report();
 	if (handover.message[0])
 		log_warn("loader: %s", handover.message);
 }

@@ -9,7 +9,6 @@
 #include "arch/x86/pagetable.h"
 #include "arch/x86/stack_guard.h"
 #include "arch/x86/x86.h"
-#include "boot/image.h"
 #include "core/log.h"
 #include "core/pmem.h"
 
@@ -42,7 +41,7 @@ u64 virt_to_phys(const void *va)
 
 u64 image_to_phys(const void *va)
 {
-	return (u64)va - IMAGE_LINK_BASE + image_base;
+	return (u64)va - (u64)__image_start + image_base;
 }
 
 static u64 leaf(u64 flags)

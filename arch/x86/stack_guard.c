@@ -3,6 +3,7 @@
 #include "arch/x86/stack_guard.h"
 
 #include "arch/x86/hw_random.h"
+#include "arch/x86/kaslr.h"
 #include "core/log.h"
 
 #define STRING_END 0xffull
@@ -15,5 +16,8 @@ u64 stack_guard_new(void)
 void __stack_chk_fail(void)
 {
 	/* The call is often the last instruction of its function. */
-	panic("stack smashed in the function of %p", (char *)__builtin_return_address(0) - 1);
+	u64 function = (u64)__builtin_return_address(0) - 1;
+
+	panic("stack smashed in the function of %016lx",
+	      (unsigned long)image_link_address(function));
 }

@@ -32,6 +32,14 @@ entry_long_mode:
 firn_entry64:
 	endbr64
 	cli
+	mov	$boot_stack_top, %rsp
+	mov	%rdi, %rbx
+	call	kaslr_start
+	mov	%rbx, %rdi
+	/* All addresses may be others now. MOV to CR0 serializes: none is from the old ones. */
+	movabs	$2f, %rax
+	jmp	*%rax
+2:	endbr64
 	mov	$BOOT_CR0, %eax
 	mov	%rax, %cr0
 	mov	$boot_stack_top, %rsp

@@ -103,6 +103,7 @@ test_pe_sections_SRC := boot/efi/pe_sections.c
 test_pmem_SRC := core/log.c arch/fake/fake.c
 test_pmu_SRC := $(test_guest_abi_SRC)
 test_pmu_CFLAGS := -Iarch/x86
+test_relocate_SRC := arch/x86/relocate.c
 test_required_features_SRC := arch/x86/required_features.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/config.h"
+#include "core/config_parser.h"
 #include "core/paravirt.h"
 
 #define DOCUMENTATION "docs/configuration.md"
@@ -258,6 +259,9 @@ static void test_values_of_firn(void **state)
 		{ "cet-host=auto", true },
 		{ "cet-host=off", true },
 		{ "cet-host=on", false },
+		{ "kaslr=auto", true },
+		{ "kaslr=off", true },
+		{ "kaslr=on", false },
 		{ "when-idle=prompt", true },
 		{ "when-idle=", false },
 		{ "when-idle=reboot", false },
@@ -483,7 +487,40 @@ static void test_messages_fit(void **state)
 	assert_int_equal(parse(text), ERR_FORMAT);
 	assert_non_null(strstr(errors.error[0].text, "kkk...' in [firn]; keys: console, "
 						     "loglevel, lapic, when-idle, mitigations, "
-						     "vmscape, cet-host"));
+						     "vmscape, cet-host, kaslr"));
+}
+
+/* What is looked up before the file is parsed. */
+static void test_text_sets(void **state)
+{
+	static const struct {
+		const char *file;
+		bool expected;
+	} cases[] = {
+		{ "[firn]\nkaslr=off", true },
+		{ "[firn]\n \tkaslr \t=  off \r\n[vm x]\n", true },
+		{ "kaslr = auto\nkaslr = off\n", true },
+		{ "", false },
+		{ "kaslr", false },
+		{ "kaslr =", false },
+		{ "kaslr = auto\n", false },
+		{ "kaslr = offf\n", false },
+		{ "# kaslr = off\n", false },
+		{ "xkaslr = off\n", false },
+		{ "cmdline = kaslr = off\n", false },
+		{ "kaslr = off = off\n", false },
+		{ "kaslr\n= off\n", false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t len = strlen(cases[i].file);
+		char *copy = len ? memcpy(malloc(len), cases[i].file, len) : NULL;
+
+		assert_int_equal(text_sets((struct text){ copy, len }, "kaslr", "off"),
+				 cases[i].expected);
+		free(copy);
+	}
 }
 
 static void test_all_errors_are_counted(void **state)
@@ -801,6 +838,7 @@ int main(void)
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_control_bytes),
 		cmocka_unit_test(test_messages_fit),
+		cmocka_unit_test(test_text_sets),
 		cmocka_unit_test(test_all_errors_are_counted),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_good_parts_survive_bad_ones),
