@@ -348,7 +348,7 @@ static void set_disk(const struct setting *s)
 		parser_fail(s->p, "disk %s: a VM can have at most %d disks", text_quote(name).s,
 			    CONFIG_MAX_DISKS);
 	else if (mode.len && !disk.readonly)
-		bad_value(s, mode, &(struct suggestion){ 0 });
+		bad_value(s, s->value, &(struct suggestion){ 0 });
 	else if (set_file_name(s, name, &disk.file))
 		vm->disk[vm->nr_disks++] = disk;
 }

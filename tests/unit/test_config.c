@@ -437,6 +437,27 @@ static void test_sections(void **state)
 	}
 }
 
+static void test_disks(void **state)
+{
+	char text[512] = "[vm a]\nkernel=k\ndisk = a.img\ndisk = b.img ro\n";
+
+	(void)state;
+	assert_int_equal(parse(text), FIRN_OK);
+	assert_int_equal(cfg.vm[0].nr_disks, 2);
+	assert_string_equal(cfg.vm[0].disk[0].file.name, "a.img");
+	assert_false(cfg.vm[0].disk[0].readonly);
+	assert_string_equal(cfg.vm[0].disk[1].file.name, "b.img");
+	assert_true(cfg.vm[0].disk[1].readonly);
+	assert_int_equal(parse("[vm a]\nkernel=k\ndisk = d.img rw\n"), ERR_FORMAT);
+	assert_non_null(strstr(errors.error[0].text, "disk = d.img rw: expected a file name"));
+	for (unsigned i = 2; i < CONFIG_MAX_DISKS; i++)
+		strcat(text, "disk = a.img\n");
+	assert_int_equal(parse(text), FIRN_OK);
+	strcat(text, "disk = a.img\n");
+	assert_int_equal(parse(text), ERR_FORMAT);
+	assert_non_null(strstr(errors.error[0].text, "at most 8 disks"));
+}
+
 static void test_control_bytes(void **state)
 {
 	char text[] = "[firn]\nloglevel = i?nfo\n";
@@ -836,6 +857,7 @@ int main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_vm_names),
 		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_control_bytes),
 		cmocka_unit_test(test_messages_fit),
 		cmocka_unit_test(test_text_sets),
