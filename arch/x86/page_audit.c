@@ -6,7 +6,7 @@
 #include "core/arch.h"
 
 #define CANONICAL_SIGN BIT(47)
-#define ALL_RIGHTS     (PAGE_WRITE | PAGE_EXEC | PAGE_USER)
+#define ALL_RIGHTS     (PAGE_WRITE | PAGE_EXEC | PAGE_USER | PAGE_SHADOW)
 
 static u64 overlap(u64 a_start, u64 a_end, u64 b_start, u64 b_end)
 {
@@ -32,10 +32,11 @@ static u32 allowed(const struct page_audit *audit, u64 va, u64 size)
 	return covered == size ? flags : flags & PAGE_WRITE;
 }
 
-static u32 entry_rights(u64 entry)
+/* PAGE_SHADOW: of tables, it is not forbidden; of leaves, see check_leaf(). */
+static u32 entry_rights(u64 entry, bool leaf)
 {
-	return (entry & PTE_RW ? PAGE_WRITE : 0) | (entry & PTE_US ? PAGE_USER : 0) |
-	       (entry & PTE_NX ? 0 : PAGE_EXEC);
+	return (leaf || (entry & PTE_RW) ? PAGE_SHADOW : 0) | (entry & PTE_RW ? PAGE_WRITE : 0) |
+	       (entry & PTE_US ? PAGE_USER : 0) | (entry & PTE_NX ? 0 : PAGE_EXEC);
 }
 
 static void check_leaf(struct page_audit *audit, u64 va, u64 entry, u64 size, u32 rights)
@@ -45,6 +46,9 @@ static void check_leaf(struct page_audit *audit, u64 va, u64 entry, u64 size, u3
 
 	if (overlap(pa, pa + size, audit->frozen.start, audit->frozen.end))
 		may &= ~PAGE_WRITE;
+	/* SDM 3A 4.6: dirty, and writable but for the leaf. */
+	if ((rights & PAGE_SHADOW) && !((entry & PTE_D) && !(entry & PTE_RW)))
+		rights &= ~PAGE_SHADOW;
 	if (!audit->nx)
 		rights &= ~PAGE_EXEC;
 	audit->exec += rights & PAGE_EXEC ? size : 0;
@@ -64,11 +68,12 @@ static void walk(struct page_audit *audit, const u64 *table, unsigned level, u64
 
 	for (unsigned i = 0; i < PT_ENTRIES; i++, va += span) {
 		u64 entry = table[i];
-		u32 both = rights & entry_rights(entry);
+		bool leaf = level == 1 || (entry & PTE_PS);
+		u32 both = rights & entry_rights(entry, leaf);
 
 		if (!(entry & PTE_P))
 			continue;
-		if (level == 1 || (entry & PTE_PS))
+		if (leaf)
 			check_leaf(audit, va, entry, span, both);
 		else
 			walk(audit, phys_to_virt(entry & PTE_ADDR), level - 1, va, both);
@@ -84,6 +89,6 @@ void page_audit(struct page_audit *audit, const u64 *root, unsigned first, unsig
 			va |= ~(CANONICAL_SIGN - 1);
 		if (root[i] & PTE_P)
 			walk(audit, phys_to_virt(root[i] & PTE_ADDR), PT_TOP_LEVEL - 1, va,
-			     entry_rights(root[i]));
+			     entry_rights(root[i], false));
 	}
 }

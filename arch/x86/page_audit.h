@@ -5,9 +5,10 @@
 
 #include "core/types.h"
 
-#define PAGE_WRITE BIT(0)
-#define PAGE_EXEC  BIT(1)
-#define PAGE_USER  BIT(2)
+#define PAGE_WRITE  BIT(0)
+#define PAGE_EXEC   BIT(1)
+#define PAGE_USER   BIT(2)
+#define PAGE_SHADOW BIT(3) /* a shadow stack: the CPU writes it, other code can't */
 
 /* Virtual addresses [start, end); rules don't overlap. What no rule covers may be written. */
 struct page_rule {

@@ -16,16 +16,17 @@
 #include "boot/handover.h"
 #include "core/err.h"
 
-#define DIRECT_MAP_BASE	   0xffff800000000000ull
-#define DIRECT_MAP_SIZE	   (32 * 1024 * GiB)
-#define GUEST_WINDOW_BASE  0xffffa00000000000ull
-#define GUEST_WINDOW_SIZE  DIRECT_MAP_SIZE
-#define MMIO_BASE	   0xffffc00000000000ull
-#define MMIO_WINDOW	   (64 * GiB)
-#define STACKS_BASE	   0xffffd00000000000ull
-#define SHADOW_STACKS_BASE (STACKS_BASE + 256 * GiB)
-#define HEAP_BASE	   0xffffe00000000000ull
-#define HEAP_WINDOW	   (64 * GiB)
+#define DIRECT_MAP_BASE	     0xffff800000000000ull
+#define DIRECT_MAP_SIZE	     (32 * 1024 * GiB)
+#define GUEST_WINDOW_BASE    0xffffa00000000000ull
+#define GUEST_WINDOW_SIZE    DIRECT_MAP_SIZE
+#define MMIO_BASE	     0xffffc00000000000ull
+#define MMIO_WINDOW	     (64 * GiB)
+#define STACKS_BASE	     0xffffd00000000000ull
+#define SHADOW_STACKS_BASE   (STACKS_BASE + 256 * GiB)
+#define SHADOW_STACKS_WINDOW GiB
+#define HEAP_BASE	     0xffffe00000000000ull
+#define HEAP_WINDOW	     (64 * GiB)
 
 /* PAT entries 0..3, repeated: WB, WC, UC-, UC (SDM 3A 11.12). The VMCS host PAT is this value. */
 #define HOST_PAT 0x0007010600070106ull

@@ -21,10 +21,11 @@ static unsigned logged;
 static void violation(u64 start, u64 size, u32 flags)
 {
 	if (logged++ < MAX_LOGGED)
-		log_error("page tables: %016lx-%016lx may not be%s%s%s", (unsigned long)start,
+		log_error("page tables: %016lx-%016lx may not be%s%s%s%s", (unsigned long)start,
 			  (unsigned long)(start + size - 1), flags & PAGE_WRITE ? " writable" : "",
 			  flags & PAGE_EXEC ? " executable" : "",
-			  flags & PAGE_USER ? " for user mode" : "");
+			  flags & PAGE_USER ? " for user mode" : "",
+			  flags & PAGE_SHADOW ? " a shadow stack" : "");
 }
 
 static struct page_audit new_audit(const struct page_rule *rules, unsigned nr_rules)
@@ -43,6 +44,7 @@ static struct page_audit check_high_half(const u64 *root)
 	const struct page_rule rules[] = {
 		{ (u64)__text_start, (u64)__text_end, PAGE_EXEC },
 		{ (u64)__text_end, (u64)__rodata_end, 0 },
+		{ SHADOW_STACKS_BASE, SHADOW_STACKS_BASE + SHADOW_STACKS_WINDOW, PAGE_SHADOW },
 	};
 	struct page_audit audit = new_audit(rules, ARRAY_SIZE(rules));
 

@@ -27,7 +27,8 @@
 
 #define LEAF  (PTE_P | PTE_A | PTE_D)
 #define RW_NX (LEAF | PTE_RW | PTE_NX)
-#define RX    LEAF
+#define RO_NX (PTE_P | PTE_A | PTE_NX)
+#define RX    (PTE_P | PTE_A)
 
 static const struct page_rule rules[] = {
 	{ TEXT, TEXT + MiB, PAGE_EXEC },
@@ -82,6 +83,12 @@ static void expect_good(void)
 	assert_int_equal(found.size, 0);
 }
 
+static void expect_none_more(void)
+{
+	page_audit(&audit, root, 0, LAST);
+	assert_int_equal(audit.violations, 0);
+}
+
 static void expect_bad(u64 start, u64 size, u32 flags)
 {
 	page_audit(&audit, root, 0, LAST);
@@ -94,10 +101,10 @@ static void good_tables_pass(void **state)
 {
 	(void)state;
 	map(TEXT, IMAGE, MiB, RX);
-	map(TEXT + MiB, IMAGE + MiB, MiB, LEAF | PTE_NX);
+	map(TEXT + MiB, IMAGE + MiB, MiB, RO_NX);
 	map(TEXT + 2 * MiB, IMAGE + IMAGE_SIZE, 3 * MiB, RW_NX);
 	map(HIGH, 0, IMAGE, RW_NX);
-	map(HIGH + IMAGE, IMAGE, IMAGE_SIZE, LEAF | PTE_NX);
+	map(HIGH + IMAGE, IMAGE, IMAGE_SIZE, RO_NX);
 	map(HIGH + 4 * GiB, 4 * GiB, 2 * GiB, RW_NX);
 	expect_good();
 	assert_true(audit.exec == MiB);
@@ -184,6 +191,41 @@ static void pages_for_user_mode_are_found(void **state)
 	((u64 *)phys_to_virt(((u64 *)phys_to_virt(root[HIGH_ENTRY] & PTE_ADDR))[0] &
 			     PTE_ADDR))[0] |= PTE_US;
 	expect_bad(HIGH, PAGE_SIZE, PAGE_USER);
+}
+
+/* SDM 3A 4.6: read-only and dirty, below tables that are writable. */
+static void shadow_stacks_are_found(void **state)
+{
+	static const struct page_rule stacks = { HIGH, HIGH + PAGE_SIZE, PAGE_SHADOW };
+
+	(void)state;
+	map(HIGH, 0, PAGE_SIZE, LEAF | PTE_NX);
+	expect_bad(HIGH, PAGE_SIZE, PAGE_SHADOW);
+	audit.violations = 0;
+	audit.rules = &stacks;
+	audit.nr_rules = 1;
+	expect_none_more();
+	root[HIGH_ENTRY] &= ~PTE_RW;
+	audit.nr_rules = 0;
+	expect_none_more();
+	root[HIGH_ENTRY] |= PTE_RW;
+	map(HIGH + GiB, GiB, 2 * MiB, LEAF | PTE_NX);
+	map(HIGH + 2 * GiB, 2 * GiB, PAGE_SIZE, RO_NX);
+	audit.rules = &stacks;
+	audit.nr_rules = 1;
+	expect_bad(HIGH + GiB, 2 * MiB, PAGE_SHADOW);
+}
+
+/* What may be a shadow stack may not be written by others. */
+static void writable_shadow_stacks_are_found(void **state)
+{
+	static const struct page_rule stacks = { HIGH, HIGH + PAGE_SIZE, PAGE_SHADOW };
+
+	(void)state;
+	audit.rules = &stacks;
+	audit.nr_rules = 1;
+	map(HIGH, 0, PAGE_SIZE, RW_NX);
+	expect_bad(HIGH, PAGE_SIZE, PAGE_WRITE);
 }
 
 /* Rights are those of all levels together (SDM 3A 4.6.1). */
@@ -330,6 +372,8 @@ int main(void)
 		cmocka_unit_test_setup(a_page_that_a_rule_covers_in_part_gets_the_least, setup),
 		cmocka_unit_test_setup(writable_text_is_found_through_every_alias, setup),
 		cmocka_unit_test_setup(pages_for_user_mode_are_found, setup),
+		cmocka_unit_test_setup(shadow_stacks_are_found, setup),
+		cmocka_unit_test_setup(writable_shadow_stacks_are_found, setup),
 		cmocka_unit_test_setup(upper_levels_restrict, setup),
 		cmocka_unit_test_setup(each_bad_entry_counts, setup),
 		cmocka_unit_test_setup(without_no_execute_only_writes_count, setup),
