@@ -111,12 +111,15 @@ static void run_handler(struct virtq *vq)
 void virtio_kick(struct virtq *vq)
 {
 	__atomic_store_n(&vq->kicked, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(&vq->kicked, __ATOMIC_SEQ_CST) && spin_trylock(&vq->lock)) {
+	do {
+		if (!spin_trylock(&vq->lock))
+			return;
 		__atomic_store_n(&vq->kicked, 0, __ATOMIC_SEQ_CST);
 		if (usable(vq))
 			run_handler(vq);
 		spin_unlock(&vq->lock);
-	}
+		/* Not a plain load, which a CPU may do before the unlocking is seen. */
+	} while (__atomic_fetch_or(&vq->kicked, 0, __ATOMIC_SEQ_CST));
 }
 
 static void run_work(struct work *work)
