@@ -10,6 +10,7 @@
 /* Each stack has an unmapped page below it; the next CPU's first one is above the last. */
 #define PAGES_PER_STACK 2
 #define CPU_PAGES	(PAGES_PER_STACK * SHADOW_STACKS_PER_CPU)
+_Static_assert(MAX_CPUS *CPU_PAGES *PAGE_SIZE < SHADOW_STACKS_WINDOW, "all CPUs have a place");
 
 const struct shadow_stack *shadow_stack_at(unsigned cpu, unsigned ist)
 {
