@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A lock-heavy load: how many critical sections all vCPUs together get through in "ms=". Who waits
- * for the lock spins, in a queue, as mutexes of operating systems do first. With steal time offered
- * it looks whether the vCPU that it waits for runs at all, and sleeps if not.
+ * A lock-heavy load: how many critical sections all vCPUs together get through in each of "phases="
+ * times "ms=". Who waits for the lock spins, in a queue, as mutexes of operating systems do first.
+ * With steal time offered it looks whether the vCPU that it waits for runs at all, and sleeps if not.
+ * The time between two sections is drawn: fixed times let the queue fall into step with the turns of
+ * the scheduler, and then the least change of either moves the result.
  */
 #include "tests/guest/lib/apic.h"
 #include "tests/guest/lib/hypercall.h"
@@ -13,8 +15,9 @@
 #define PATIENCE	(10000 * guest_tsc_khz()) /* others have the CPU meanwhile */
 #define DEFAULT_MS	200
 #define DEFAULT_SECTION 300 /* ticks */
-#define DEFAULT_REST	600 /* between two sections */
-#define PLACES		4   /* that a vCPU may have in the queue at once: those it left count too */
+#define DEFAULT_REST	600 /* between two sections, on average */
+#define PHASES_MAX	64
+#define PLACES		4 /* that a vCPU may have in the queue at once: those it left count too */
 
 /*
  * Places in the queue. Each waits for the one before it. Who gives up leaves its place behind, and
@@ -40,7 +43,8 @@ static struct {
 
 static volatile struct pv_steal steal[SMP_MAX];
 static bool hint;
-static u64 section_ticks, rest_ticks, sections; /* sections: under the lock */
+static u64 section_ticks, rest_ticks, phase_ticks, seed;
+static u64 sections[PHASES_MAX]; /* under the lock */
 
 static struct counter {
 	volatile unsigned there, done;
@@ -177,11 +181,42 @@ static void unlock(unsigned id)
 		hypercall4(HC_KICK_CPU, 0, next, 0, 0);
 }
 
-/* So many instructions, not so much time: what the vCPU is held off does not count as work. */
+/*
+ * So many instructions, not so much time: what the vCPU is held off does not count as work. In
+ * assembly, since the compiler's loop has one more per round.
+ */
 static void work(u64 ticks)
 {
-	for (u64 i = 0; i < ticks / 2; i++)
-		__asm__ volatile("");
+	u64 rounds = ticks / 2 + 1;
+
+	__asm__ volatile("1:	dec %0\n"
+			 "	jnz 1b"
+			 : "+r"(rounds)
+			 :
+			 : "cc");
+}
+
+/* xorshift64: from nothing to twice the average. */
+static u64 draw_rest(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state % (2 * rest_ticks + 1);
+}
+
+static void take_turns(unsigned id)
+{
+	u64 state = (seed * SMP_MAX + id + 1) * 0x9e3779b97f4a7c15, now;
+
+	while ((now = rdtsc()) < end) {
+		take_lock(id);
+		work(section_ticks);
+		sections[(now - start) / phase_ticks]++;
+		unlock(id);
+		counter[id].sections++;
+		work(draw_rest(&state));
+	}
 }
 
 static void count_until_end(void)
@@ -195,14 +230,7 @@ static void count_until_end(void)
 		cpu_relax();
 	while (rdtsc() < start)
 		cpu_relax();
-	while (rdtsc() < end) {
-		take_lock(id);
-		work(section_ticks);
-		sections++;
-		unlock(id);
-		counter[id].sections++;
-		work(rest_ticks);
-	}
+	take_turns(id);
 	counter[id].done = 1;
 }
 
@@ -226,7 +254,20 @@ static u64 option(const char *key, u64 otherwise)
 	return value;
 }
 
-static void run(unsigned count)
+static u64 print_phases(u64 phases)
+{
+	u64 sum = 0;
+
+	print("phases:");
+	for (u64 i = 0; i < phases; i++) {
+		print(" %llu", (unsigned long long)sections[i]);
+		sum += sections[i];
+	}
+	print("\n");
+	return sum;
+}
+
+static void run(unsigned count, u64 phases)
 {
 	bool all = true;
 	u64 sum = 0, sleeps = 0;
@@ -237,7 +278,7 @@ static void run(unsigned count)
 		all &= wait_count(&counter[id].there, 1, PATIENCE);
 	}
 	start = rdtsc() + option("delay", 0) * guest_tsc_khz();
-	end = start + option("ms", DEFAULT_MS) * guest_tsc_khz();
+	end = start + phases * phase_ticks;
 	count_until_end();
 	for (unsigned id = 0; id < count; id++) {
 		all &= wait_count(&counter[id].done, 1, PATIENCE);
@@ -245,7 +286,7 @@ static void run(unsigned count)
 		sleeps += counter[id].sleeps;
 	}
 	check("every processor comes to the end", all, "not all %u", count);
-	check_eq("one at a time was in the critical section", sections, sum);
+	check_eq("one at a time was in the critical section", print_phases(phases), sum);
 	print("overcommit: %llu sections, %llu sleeps, hint %s\n", (unsigned long long)sum,
 	      (unsigned long long)sleeps, hint ? "on" : "off");
 }
@@ -253,12 +294,16 @@ static void run(unsigned count)
 GUEST_TEST(overcommit)
 {
 	unsigned count = smp_count(1);
+	u64 phases;
 
 	if (!count)
 		return;
 	hint = pv_offers(PV_STEAL_TIME);
 	section_ticks = option("section", DEFAULT_SECTION);
 	rest_ticks = option("rest", DEFAULT_REST);
+	phase_ticks = option("ms", DEFAULT_MS) * guest_tsc_khz();
+	seed = option("seed", 0);
+	phases = MIN(option("phases", 1), PHASES_MAX);
 	apic_init();
-	run(count);
+	run(count, phases);
 }
