@@ -42,6 +42,14 @@ static int setup(void **state)
 	lapic_init(&vcpu->arch.lapic, vcpu, fake->vcpu[0]->apic_page);
 	lapic_write(&vcpu->arch.lapic, APIC_SVR, 0x1ff);
 	triple_faults = 0;
+	svm_choose_injection(false);
+	return 0;
+}
+
+static int setup_virtual(void **state)
+{
+	setup(state);
+	svm_choose_injection(true);
 	return 0;
 }
 
@@ -189,6 +197,34 @@ static void post(u8 vector)
 }
 
 static void interrupt_is_injected(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(vmcb->int_ctl & INT_CTL_V_IRQ);
+	assert_true(vmcb->clean & CLEAN_TPR);
+	assert_true(lapic_irr_empty(&vcpu->arch.lapic));
+	assert_int_equal(lapic_highest_isr(&vcpu->arch.lapic), 0x41);
+	svm_inject_pending(vcpu); /* what is queued stays */
+	expect_event(EVENT_INTR, 0x41, 0);
+}
+
+static void interrupt_is_injected_after_the_window(void **state)
+{
+	(void)state;
+	vmcb->rflags &= ~RFLAGS_IF;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	assert_true(window_open());
+	vmcb->rflags |= RFLAGS_IF;
+	svm_inject_pending(vcpu);
+	expect_event(EVENT_INTR, 0x41, 0);
+	assert_false(window_open());
+	assert_false(vmcb->int_ctl & INT_CTL_V_IRQ);
+}
+
+static void interrupt_is_given_as_a_virtual_one(void **state)
 {
 	(void)state;
 	post(0x41);
@@ -474,7 +510,8 @@ static void nmi_in_a_shadow(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define VIRTUAL_TEST(name) cmocka_unit_test_setup_teardown(name, setup_virtual, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(exceptions),
 		TEST(page_fault_sets_cr2),
@@ -484,17 +521,19 @@ int main(void)
 		TEST(executed_again),
 		TEST(nmi_that_was_not_delivered_does_not_block),
 		TEST(interrupt_is_injected),
-		TEST(paravirtual_eoi),
-		TEST(two_interrupts),
-		TEST(window_for_closed_interrupts),
+		TEST(interrupt_is_injected_after_the_window),
+		VIRTUAL_TEST(interrupt_is_given_as_a_virtual_one),
+		VIRTUAL_TEST(paravirtual_eoi),
+		VIRTUAL_TEST(two_interrupts),
+		VIRTUAL_TEST(window_for_closed_interrupts),
 		TEST(window_for_a_shadow),
 		TEST(window_behind_another_event),
-		TEST(an_exit_before_the_interrupt),
-		TEST(a_higher_interrupt_comes_before_the_first_is_taken),
-		TEST(an_nmi_comes_before_the_interrupt_is_taken),
-		TEST(an_interrupt_behind_an_exception_stays),
-		TEST(an_interrupt_whose_delivery_was_interrupted),
-		TEST(interrupted_virtual_interrupt_called_an_exception),
+		VIRTUAL_TEST(an_exit_before_the_interrupt),
+		VIRTUAL_TEST(a_higher_interrupt_comes_before_the_first_is_taken),
+		VIRTUAL_TEST(an_nmi_comes_before_the_interrupt_is_taken),
+		VIRTUAL_TEST(an_interrupt_behind_an_exception_stays),
+		VIRTUAL_TEST(an_interrupt_whose_delivery_was_interrupted),
+		VIRTUAL_TEST(interrupted_virtual_interrupt_called_an_exception),
 		TEST(tpr_holds_back),
 		TEST(tpr_both_ways),
 		TEST(nmi_is_injected_once),

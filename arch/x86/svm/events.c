@@ -52,10 +52,18 @@ void svm_single_step_trap(struct vcpu *vcpu)
 }
 
 /*
- * An interrupt that the guest takes right after VMRUN goes as a virtual one, for which QEMU 7.2's
- * emulation is right: an injected one it delivers again if the guest is interrupted before its next
- * exit. Only an exit before the guest's first instruction leaves it there, for the next VMRUN.
+ * QEMU 7.2 with -icount delivers an injected interrupt again when a timer comes due before the next
+ * exit. There the interrupt goes as a virtual one, which the guest takes right after VMRUN; only an
+ * exit before its first instruction leaves it there, for the next VMRUN. QEMU without -icount can
+ * lose a virtual interrupt: it changes its requests without a lock while other CPUs send theirs.
  */
+static bool gives_virtual; /* boot CPU, before vCPUs run */
+
+void svm_choose_injection(bool virtual)
+{
+	gives_virtual = virtual;
+}
+
 static bool giving_interrupt(struct vcpu *vcpu)
 {
 	return (vmcb_of(vcpu)->int_ctl & INT_CTL_V_IRQ) && !vcpu->arch.svm.window;
@@ -108,7 +116,7 @@ void svm_requeue_event(struct vcpu *vcpu)
 	u64 info = vmcb_of(vcpu)->exit_int_info;
 	unsigned vector = info & EVENT_VECTOR;
 
-	/* The virtual interrupt; QEMU 7.2 calls it an exception. */
+	/* A virtual interrupt; QEMU 7.2 calls it an exception. */
 	if (giving_interrupt(vcpu) && vector == requested_vector(vmcb_of(vcpu)))
 		info = EVENT_VALID | EVENT_INTR | vector;
 	switch (info & EVENT_TYPE) {
@@ -140,9 +148,9 @@ static void open_window(struct vcpu *vcpu)
 	vcpu->arch.svm.window = true;
 }
 
-/* The request is the caller's to change. */
 static void close_window(struct vcpu *vcpu)
 {
+	clear_request(vmcb_of(vcpu));
 	svm_set_misc1(vmcb_of(vcpu), 0, INTERCEPT_VINTR);
 	vcpu->arch.svm.window = false;
 }
@@ -166,10 +174,8 @@ void svm_inject_pending(struct vcpu *vcpu)
 	if (unlikely(giving_interrupt(vcpu)))
 		svm_settle_interrupt(vcpu);
 	if (vector < 0) {
-		if (window) {
+		if (window)
 			close_window(vcpu);
-			clear_request(vmcb);
-		}
 	} else if (queued(vcpu) || !interrupts_open(vmcb)) {
 		if (!(vmcb->int_ctl & INT_CTL_V_IRQ))
 			open_window(vcpu);
@@ -177,7 +183,10 @@ void svm_inject_pending(struct vcpu *vcpu)
 		if (window)
 			close_window(vcpu);
 		lapic_accept(lapic, (u8)vector);
-		set_request(vmcb, (u64)vector);
+		if (gives_virtual)
+			set_request(vmcb, (u64)vector);
+		else
+			svm_queue(vcpu, (u64)vector | EVENT_INTR);
 		pv_eoi_offer(vcpu);
 	}
 	watch_cr8(vcpu, lapic_attended(lapic));

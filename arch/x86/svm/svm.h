@@ -68,6 +68,8 @@ static inline void svm_set_cr_intercepts(struct vmcb *vmcb, u32 set, u32 clear)
 }
 
 /* events.c */
+/* How interrupts are given to guests; on a CPU either way is as good. Boot CPU, once. */
+void svm_choose_injection(bool virtual);
 void svm_requeue_event(struct vcpu *vcpu); /* exit_int_info is valid */
 void svm_inject_pending(struct vcpu *vcpu);
 /*

@@ -4,6 +4,7 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpuid_bits.h"
+#include "arch/x86/instruction_clock.h"
 #include "arch/x86/nested_table.h"
 #include "arch/x86/svm/caps.h"
 #include "arch/x86/svm/npt.h"
@@ -52,6 +53,7 @@ enum firn_err svm_virt_enable(void)
 	make_lfence_serializing();
 	if (!first)
 		return FIRN_OK;
+	svm_choose_injection(tsc_counts_instructions());
 	err = svm_maps_init();
 	if (err != FIRN_OK)
 		svm_cpu_disable(cpu);
