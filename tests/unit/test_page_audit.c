@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* W^X check of page tables: what it lets pass and what it finds, in leaves of each size. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "arch/x86/identity_map.h"
 #include "arch/x86/page_audit.h"
-#include "arch/x86/pagetable.h"
-#include "core/pmem.h"
-#include "fake.h"
+#include "pagetable_fixture.h"
 
-#define RAM_BASE (16 * MiB)
 #define RAM_SIZE (4 * MiB)
 #define LAST	 (PT_ENTRIES - 1)
 
@@ -39,7 +30,6 @@ static struct {
 	u64 start, size;
 	u32 flags;
 } found;
-static u64 *root;
 static struct page_audit audit;
 
 static void violation(u64 start, u64 size, u32 flags)
@@ -51,15 +41,8 @@ static void violation(u64 start, u64 size, u32 flags)
 
 static int setup(void **state)
 {
-	static bool added;
-
 	(void)state;
-	fake_set_ram(RAM_BASE, RAM_SIZE);
-	if (!added)
-		assert_int_equal(pmem_add(RAM_BASE, RAM_SIZE), FIRN_OK);
-	added = true;
-	root = pagetable_alloc();
-	assert_non_null(root);
+	pagetable_setup(RAM_SIZE);
 	memset(&found, 0, sizeof(found));
 	audit = (struct page_audit){
 		.rules = rules,

@@ -1,34 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Page table builder: sizes, attributes, what it refuses. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "pagetable_fixture.h"
 
-#include <cmocka.h>
-
-#include "arch/x86/pagetable.h"
-#include "core/pmem.h"
-#include "fake.h"
-
-#define RAM_BASE (16 * MiB)
 #define RAM_SIZE (1 * MiB)
 #define FLAGS	 (PTE_P | PTE_RW | PTE_NX)
 #define VA	 0xffff800000000000ull
 
-static u64 *root;
-
 static int setup(void **state)
 {
-	static bool added;
-
 	(void)state;
-	fake_set_ram(RAM_BASE, RAM_SIZE);
-	if (!added)
-		assert_int_equal(pmem_add(RAM_BASE, RAM_SIZE), FIRN_OK);
-	added = true;
-	root = pagetable_alloc();
-	assert_non_null(root);
+	pagetable_setup(RAM_SIZE);
 	return 0;
 }
 
