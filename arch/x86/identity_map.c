@@ -3,6 +3,7 @@
 #include "arch/x86/identity_map.h"
 
 #include "arch/x86/pagetable.h"
+#include "core/log.h"
 
 /* Not global: these must go when CR3 changes back. */
 #define LEAF (PTE_P | PTE_A | PTE_D)
@@ -52,9 +53,6 @@ enum firn_err identity_map_code(u64 *root, u64 page)
 
 void identity_unmap_code(u64 *root, u64 page)
 {
-	unsigned level;
-	u64 *entry = pagetable_find(root, page, &level);
-
-	if (entry)
-		__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
+	/* A page by itself: nothing has to be divided, which would take memory. */
+	BUG_ON(pagetable_unmap(root, page, PAGE_SIZE) != FIRN_OK);
 }
