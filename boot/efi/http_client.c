@@ -148,10 +148,9 @@ static EFI_STATUS receive_head(struct transfer *t, struct http_file *file)
 
 	t->message = (EFI_HTTP_MESSAGE){ .Data.Response = &data };
 	status = perform(t, t->http->Response);
-	if (status == EFI_HTTP_ERROR) {
+	if (status == EFI_HTTP_ERROR || !EFI_ERROR(status))
 		file->problem = status_problem(data.StatusCode);
-	} else if (!EFI_ERROR(status)) {
-		file->problem = status_problem(data.StatusCode);
+	if (!EFI_ERROR(status)) {
 		if (!file->problem)
 			file->problem = read_size(&t->message, &file->size);
 		free_headers(&t->message);
