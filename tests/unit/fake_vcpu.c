@@ -219,6 +219,11 @@ __weak void vm_crash(struct vm *vm, const char *fmt, ...)
 	va_end(ap);
 }
 
+__weak void vm_triple_fault(struct vm *vm)
+{
+	fake_vm_of(vm)->triple_faults++;
+}
+
 __weak void vm_panicked(struct vm *vm)
 {
 	fake_vm_of(vm)->panics++;

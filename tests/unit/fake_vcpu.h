@@ -31,7 +31,7 @@ struct fake_vm {
 	struct vm_config config;
 	struct fake_vcpu *vcpu[VM_MAX_VCPUS];
 	/* what was asked for */
-	unsigned resets, stops, crashes, panics, exit_reports;
+	unsigned resets, stops, crashes, panics, triple_faults, exit_reports;
 	u8 exit_status;
 	char why[128]; /* text of the last reset, stop or crash */
 	/* vm_set_irq() when the IOAPIC is not linked */

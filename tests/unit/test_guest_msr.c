@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "fake.h"
 #include "guest_cpu.h"
+#include "lapic_fixture.h"
 
 #define NON_CANONICAL 0x0000800000000000ull
 #define CANONICAL     0xffff800000000000ull
@@ -384,7 +385,7 @@ static void test_tsc(void **state)
 	assert_int_equal(fake->vcpu[0]->tsc_offset_updates, 2);
 	assert_int_equal(fake->vcpu[1]->tsc_offset_updates, 0);
 	/* An armed deadline is at another host time after that. */
-	lapic_write(lapic, APIC_SVR, 0x1ff);
+	lapic_write(lapic, APIC_SVR, SVR_ON);
 	lapic_write(lapic, APIC_LVT_TIMER, 2 << 17 | 0x40);
 	wr(MSR_IA32_TSC_DEADLINE, 700000);
 	assert_int_equal(rd(MSR_IA32_TSC_DEADLINE), 700000);

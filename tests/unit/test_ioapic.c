@@ -8,7 +8,7 @@
 
 #include "core/arch.h"
 #include "fake.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
 #define CPUS   2
 #define PIN    10
@@ -21,7 +21,7 @@ static struct fake_vm *fake;
 
 static struct lapic *apic(unsigned i)
 {
-	return &fake->vm.vcpu[i]->arch.lapic;
+	return lapic_of(fake, i);
 }
 
 static int setup(void **state)
@@ -30,10 +30,7 @@ static int setup(void **state)
 	fake_reset();
 	fake = fake_vm_create(CPUS);
 	ioapic_init(&fake->vm.arch.ioapic, &fake->vm);
-	for (unsigned i = 0; i < CPUS; i++) {
-		lapic_init(apic(i), fake->vm.vcpu[i], fake->vcpu[i]->apic_page);
-		lapic_write(apic(i), APIC_SVR, 0x1ff);
-	}
+	fake_vm_start_lapics(fake);
 	return 0;
 }
 
@@ -316,7 +313,7 @@ static void test_level_refused_by_all_lapics(void **state)
 	set_rte(PIN, VECTOR | LEVEL);
 	line(true);
 	assert_int_equal(rte(PIN) & IRR, 0);
-	lapic_write(apic(0), APIC_SVR, 0x1ff);
+	lapic_write(apic(0), APIC_SVR, SVR_ON);
 	set_rte(PIN, VECTOR | LEVEL);
 	assert_true(take());
 }

@@ -10,17 +10,16 @@
 #include "arch/x86/msr.h"
 #include "core/arch.h"
 #include "fake.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
 #define CPUS   4
-#define SVR_ON 0x1ff
 #define MASKED 0x10000u
 
 static struct fake_vm *fake;
 
 static struct lapic *lapic(unsigned i)
 {
-	return &fake->vm.vcpu[i]->arch.lapic;
+	return lapic_of(fake, i);
 }
 
 static int setup(void **state)
@@ -29,10 +28,7 @@ static int setup(void **state)
 	fake_reset();
 	fake = fake_vm_create(CPUS);
 	ioapic_init(&fake->vm.arch.ioapic, &fake->vm);
-	for (unsigned i = 0; i < CPUS; i++) {
-		lapic_init(lapic(i), fake->vm.vcpu[i], fake->vcpu[i]->apic_page);
-		lapic_write(lapic(i), APIC_SVR, SVR_ON);
-	}
+	fake_vm_start_lapics(fake);
 	return 0;
 }
 

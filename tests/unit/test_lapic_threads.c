@@ -9,7 +9,7 @@
 
 #include "core/arch.h"
 #include "fake.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
 #define POSTERS 3
 #define ROUNDS	20000
@@ -22,7 +22,7 @@ static unsigned done;		/* atomic: posters that ended */
 
 static struct lapic *apic(unsigned i)
 {
-	return &fake->vm.vcpu[i]->arch.lapic;
+	return lapic_of(fake, i);
 }
 
 static void *poster(void *arg)
@@ -96,10 +96,7 @@ static int setup(void **state)
 	fake_reset();
 	fake = fake_vm_create(POSTERS + 1);
 	ioapic_init(&fake->vm.arch.ioapic, &fake->vm);
-	for (unsigned i = 0; i <= POSTERS; i++) {
-		lapic_init(apic(i), fake->vm.vcpu[i], fake->vcpu[i]->apic_page);
-		lapic_write(apic(i), APIC_SVR, 0x1ff);
-	}
+	fake_vm_start_lapics(fake);
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 #include "arch/x86/msr.h"
 #include "core/arch.h"
 #include "fake.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
 #define VECTOR	     0xec
 #define PERIODIC     (1u << 17)
@@ -27,9 +27,8 @@ static int setup(void **state)
 	fake_reset();
 	fake_set_tsc(START);
 	fake = fake_vm_create(1);
-	apic = &fake->vm.vcpu[0]->arch.lapic;
-	lapic_init(apic, fake->vm.vcpu[0], fake->vcpu[0]->apic_page);
-	lapic_write(apic, APIC_SVR, 0x1ff);
+	apic = lapic_of(fake, 0);
+	fake_vm_start_lapics(fake);
 	lapic_write(apic, APIC_TIMER_DIVIDE, DIVIDE_1);
 	return 0;
 }
@@ -440,7 +439,7 @@ static void test_reset_and_disable_stop_the_timer(void **state)
 	lapic_write(apic, APIC_TIMER_INITIAL, 50000);
 	lapic_reset(apic, true);
 	assert_int_equal(timer_next(), TIMER_NEVER);
-	lapic_write(apic, APIC_SVR, 0x1ff);
+	lapic_write(apic, APIC_SVR, SVR_ON);
 	lapic_write(apic, APIC_LVT_TIMER, VECTOR | TSC_DEADLINE);
 	set_deadline(START + 100000);
 	assert_true(lapic_set_base(apic, 0xfee00000));

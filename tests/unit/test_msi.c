@@ -10,7 +10,7 @@
 #include "core/vcpu.h"
 #include "core/vm.h"
 #include "fake.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
 #define VCPUS	    4
 #define ADDRESS	    0xfee00000ull
@@ -22,7 +22,7 @@ static struct fake_vm *fake;
 
 static struct lapic *lapic(unsigned i)
 {
-	return &fake->vm.vcpu[i]->arch.lapic;
+	return lapic_of(fake, i);
 }
 
 static int setup(void **state)
@@ -30,11 +30,9 @@ static int setup(void **state)
 	(void)state;
 	fake_reset();
 	fake = fake_vm_create(VCPUS);
-	for (unsigned i = 0; i < VCPUS; i++) {
-		lapic_init(lapic(i), fake->vm.vcpu[i], fake->vcpu[i]->apic_page);
-		lapic_write(lapic(i), APIC_SVR, 0x1ff);
+	fake_vm_start_lapics(fake);
+	for (unsigned i = 0; i < VCPUS; i++)
 		lapic_write(lapic(i), APIC_LDR, 1u << (24 + i));
-	}
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "core/guest_memory.h"
 #include "fake.h"
 #include "guest_cpu.h"
+#include "lapic_fixture.h"
 
 #define GP	   4
 #define WIDTH	   48
@@ -468,7 +469,7 @@ static unsigned requested(void)
 
 static void open_lvt(u32 lvt)
 {
-	lapic_write(&vcpu->arch.lapic, APIC_SVR, 0x1ff);
+	lapic_write(&vcpu->arch.lapic, APIC_SVR, SVR_ON);
 	lapic_write(&vcpu->arch.lapic, APIC_LVT_PERF, lvt);
 }
 

@@ -10,11 +10,10 @@
 #include "arch/x86/pv_eoi.h"
 #include "core/guest_memory.h"
 #include "fake.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
-#define RAM    (1 * MiB)
-#define WORD   0x5004ull
-#define SVR_ON 0x1ff
+#define RAM  (1 * MiB)
+#define WORD 0x5004ull
 
 static struct fake_vm *fake;
 static struct vcpu *vcpu;
@@ -32,8 +31,7 @@ static int setup(void **state)
 	vcpu = &fake->vcpu[0]->vcpu;
 	lapic = &vcpu->arch.lapic;
 	ioapic_init(&fake->vm.arch.ioapic, &fake->vm);
-	lapic_init(lapic, vcpu, fake->vcpu[0]->apic_page);
-	lapic_write(lapic, APIC_SVR, SVR_ON);
+	fake_vm_start_lapics(fake);
 	assert_true(pv_eoi_msr_write(vcpu, WORD | 1));
 	return 0;
 }

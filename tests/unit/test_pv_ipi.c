@@ -13,9 +13,9 @@
 #include "arch/x86/regs.h"
 #include "fake.h"
 #include "guest_cpu.h"
+#include "lapic_fixture.h"
 
 #define CPUS	 64
-#define SVR_ON	 0x1ff
 #define VECTOR	 0x55
 #define NMI	 0x400
 #define ASSERT	 0x4000
@@ -33,7 +33,7 @@ static int setup(void **state)
 	host_full();
 	fake = guest_create(CPUS);
 	for (unsigned i = 0; i < CPUS; i++)
-		lapic_write(&fake->vcpu[i]->vcpu.arch.lapic, APIC_SVR, SVR_ON);
+		lapic_write(lapic_of(fake, i), APIC_SVR, SVR_ON);
 	caller = fake->vcpu[3];
 	caller->reg[VREG_EFER] = EFER_LMA | EFER_LME;
 	caller->reg[VREG_CR0] |= CR0_PE;

@@ -12,19 +12,12 @@
 #include "arch/fake/fake.h"
 #include "arch/x86/pv_eoi.h"
 #include "core/guest_memory.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
 static struct fake_vm *fake;
 static struct vcpu *vcpu;
 static struct svm_vcpu *svm;
 static struct vmcb *vmcb;
-static unsigned triple_faults;
-
-void vm_triple_fault(struct vm *vm)
-{
-	assert_ptr_equal(vm, &fake->vm);
-	triple_faults++;
-}
 
 static int setup(void **state)
 {
@@ -39,9 +32,7 @@ static int setup(void **state)
 	vmcb->rip = 0x1000;
 	vmcb->rflags = RFLAGS_ONE | RFLAGS_IF;
 	vmcb->clean = CLEAN_ALL;
-	lapic_init(&vcpu->arch.lapic, vcpu, fake->vcpu[0]->apic_page);
-	lapic_write(&vcpu->arch.lapic, APIC_SVR, 0x1ff);
-	triple_faults = 0;
+	fake_vm_start_lapics(fake);
 	svm_choose_injection(false);
 	return 0;
 }
@@ -99,7 +90,7 @@ static void double_and_triple_fault(void **state)
 	svm_inject(vcpu, VECTOR_GP, 8);
 	expect_event(EVENT_EXCEPTION, VECTOR_DF, EVENT_ERROR_CODE);
 	svm_inject(vcpu, VECTOR_NP, 8);
-	assert_int_equal(triple_faults, 1);
+	assert_int_equal(fake->triple_faults, 1);
 	assert_false(svm_event_queued(vcpu));
 	/* Only exceptions make pairs: an interrupt on the way is replaced. */
 	svm_queue(vcpu, EVENT_INTR | VECTOR_GP);

@@ -14,6 +14,7 @@
 #include "core/guest_memory.h"
 #include "fake.h"
 #include "guest_cpu.h"
+#include "lapic_fixture.h"
 
 #define MAX_IDS	      300
 #define NON_CANONICAL 0x0000800000000000ull
@@ -251,7 +252,7 @@ static void test_reads_have_no_side_effects(void **state)
 
 	(void)state;
 	vcpu->events = VCPU_EVENT_INIT | VCPU_EVENT_SIPI | VCPU_EVENT_NMI;
-	lapic_write(&vcpu->arch.lapic, APIC_SVR, 0x1ff);
+	lapic_write(&vcpu->arch.lapic, APIC_SVR, SVR_ON);
 	lapic_post(&vcpu->arch.lapic, 0x61, false);
 	snapshot = *f;
 	for (size_t i = 0; i < n; i++)
@@ -269,7 +270,7 @@ static void test_events_survive_write_back(void **state)
 	u64 values[MAX_IDS];
 
 	(void)state;
-	lapic_write(&vcpu->arch.lapic, APIC_SVR, 0x1ff);
+	lapic_write(&vcpu->arch.lapic, APIC_SVR, SVR_ON);
 	for (size_t i = 0; i < n; i++)
 		values[i] = get(ids[i]);
 	vcpu_post_init(vcpu);

@@ -13,7 +13,7 @@
 #include "core/vdev/acpi_tables.h"
 #include "core/vdev/vdevs.h"
 #include "fake.h"
-#include "fake_vcpu.h"
+#include "lapic_fixture.h"
 
 static struct fake_vm *fake;
 static const struct vm_console_ops *attached;
@@ -34,11 +34,7 @@ static int setup(void **state)
 	fake->vm.console = (struct vm_console *)fake;
 	fake->config.test_devices = true;
 	fake_vm_set_ram(fake, 2 * MiB);
-	for (unsigned i = 0; i < fake->vm.nr_vcpus; i++) {
-		lapic_init(&fake->vm.vcpu[i]->arch.lapic, fake->vm.vcpu[i],
-			   fake->vcpu[i]->apic_page);
-		lapic_write(&fake->vm.vcpu[i]->arch.lapic, APIC_SVR, 0x1ff);
-	}
+	fake_vm_start_lapics(fake);
 	return 0;
 }
 

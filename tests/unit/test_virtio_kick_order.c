@@ -13,11 +13,9 @@
 
 #include "virtio_fixture.h"
 
-#define SLOT   9
-#define RING   0x1000ull
 #define ROUNDS 50000
 
-static struct virtio_device device;
+static struct simple_device dev;
 static u32 news __aligned(64), heard __aligned(64);
 static u32 begun __aligned(64), ended __aligned(64);
 
@@ -28,18 +26,6 @@ static enum virtq_result run_queue(struct virtio_device *d, struct virtq *vq)
 	__atomic_store_n(&heard, __atomic_load_n(&news, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 	return VIRTQ_DRAINED;
 }
-
-static void destroy(struct virtio_device *d)
-{
-	(void)d;
-}
-
-static const struct virtio_class class = {
-	.name = "virtio-test",
-	.id = VIRTIO_ID_CONSOLE,
-	.run_queue = run_queue,
-	.destroy = destroy,
-};
 
 static void wait_for(const u32 *counter, u32 value)
 {
@@ -63,7 +49,7 @@ static void *teller(void *arg)
 		wait_for(&begun, i);
 		delay(i % 64);
 		__atomic_add_fetch(&news, 1, __ATOMIC_SEQ_CST);
-		virtio_kick(&device.queue[0]);
+		virtio_kick(&dev.device.queue[0]);
 		__atomic_store_n(&ended, i, __ATOMIC_SEQ_CST);
 	}
 	return NULL;
@@ -71,23 +57,17 @@ static void *teller(void *arg)
 
 static void test_a_kick_at_the_holders_end_is_not_lost(void **state)
 {
-	struct virtio_setup setup = { .slot = SLOT, .nr_queues = 1, .queue_size = 16 };
-	struct split_queue q;
-	struct driver drv;
 	pthread_t thread;
 	unsigned lost = 0;
 
 	(void)state;
 	virtio_fixture_begin();
 	fake_set_nr_cpus(2);
-	assert_int_equal(virtio_create(&device, &fixture_vm->vm, &class, &setup), FIRN_OK);
-	drv = driver_probe(SLOT);
-	q = split_queue_at(RING, 16);
-	driver_start(&drv, VIRTIO_F_RING_RESET, &q, 1);
+	simple_device_start(&dev, run_queue);
 	assert_int_equal(pthread_create(&thread, NULL, teller, NULL), 0);
 	for (u32 i = 1; i <= ROUNDS; i++) {
 		__atomic_store_n(&begun, i, __ATOMIC_SEQ_CST);
-		virtio_kick(&device.queue[0]);
+		virtio_kick(&dev.device.queue[0]);
 		wait_for(&ended, i);
 		lost += __atomic_load_n(&heard, __ATOMIC_SEQ_CST) != i;
 	}

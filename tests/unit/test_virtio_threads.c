@@ -16,17 +16,13 @@
 #include "core/work.h"
 #include "virtio_fixture.h"
 
-#define SLOT	 9
 #define KICKERS	 2
 #define BUFFERS	 20000
 #define PATIENCE 10000000
-#define RING	 0x1000ull
 
-static struct virtio_device device;
+static struct simple_device dev;
 static struct virtq_chain chain; /* under the queue's lock */
 static unsigned handled;	 /* likewise */
-static struct driver drv;
-static struct split_queue q;
 static u32 stop, offered;
 
 static enum virtq_result run_queue(struct virtio_device *d, struct virtq *vq)
@@ -41,18 +37,6 @@ static enum virtq_result run_queue(struct virtio_device *d, struct virtq *vq)
 	return VIRTQ_MORE;
 }
 
-static void destroy(struct virtio_device *d)
-{
-	(void)d;
-}
-
-static const struct virtio_class class = {
-	.name = "virtio-test",
-	.id = VIRTIO_ID_CONSOLE,
-	.run_queue = run_queue,
-	.destroy = destroy,
-};
-
 /* The kickers take turns: each kick is done once, by one of them. */
 static void *kicker(void *arg)
 {
@@ -62,7 +46,7 @@ static void *kicker(void *arg)
 	fake_set_cpu(cpu);
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
 		if ((s32)(__atomic_load_n(&offered, __ATOMIC_ACQUIRE) - next) > 0) {
-			mmio_set(drv.notify, 2, 0);
+			mmio_set(dev.drv.notify, 2, 0);
 			next += KICKERS;
 		}
 		work_run();
@@ -79,7 +63,7 @@ static void *kicker(void *arg)
 static bool wait_used(void)
 {
 	for (unsigned i = 0; i < PATIENCE; i++) {
-		if (peek16(q.used + 2) == q.avail_idx)
+		if (peek16(dev.q.used + 2) == dev.q.avail_idx)
 			return true;
 		work_run();
 		epoch_quiescent();
@@ -93,25 +77,19 @@ static void offer_and_kick(void)
 {
 	static u32 barrier;
 
-	split_offer(&q, 0);
+	split_offer(&dev.q, 0);
 	__atomic_fetch_add(&barrier, 1, __ATOMIC_SEQ_CST);
-	if (!(peek16(q.used) & 1))
+	if (!(peek16(dev.q.used) & 1))
 		__atomic_add_fetch(&offered, 1, __ATOMIC_RELEASE);
 }
 
 static void begin(pthread_t *thread)
 {
-	struct virtio_setup setup = { .slot = SLOT, .nr_queues = 1, .queue_size = 16 };
-
 	virtio_fixture_begin();
 	fake_set_nr_cpus(1 + KICKERS);
-	memset(&device, 0, sizeof(device));
-	assert_int_equal(virtio_create(&device, &fixture_vm->vm, &class, &setup), FIRN_OK);
+	simple_device_start(&dev, run_queue);
 	iobus_go_live(&fixture_vm->vm.mmio);
-	drv = driver_probe(SLOT);
-	q = split_queue_at(RING, 16);
-	driver_start(&drv, VIRTIO_F_RING_RESET, &q, 1);
-	split_desc(&q, 0, 0x10000, 8, 0, 0);
+	split_desc(&dev.q, 0, 0x10000, 8, 0, 0);
 	stop = offered = handled = 0;
 	for (unsigned i = 1; i <= KICKERS; i++) {
 		fake_set_cpu(i);
@@ -142,8 +120,8 @@ static void test_no_kick_is_lost(void **state)
 		offer_and_kick();
 		offer_and_kick();
 		if (i % 64 == 0) {
-			virtio_pause(&device);
-			virtio_resume(&device);
+			virtio_pause(&dev.device);
+			virtio_resume(&dev.device);
 		}
 		assert_true(wait_used());
 	}
@@ -159,12 +137,12 @@ static void test_moving_device(void **state)
 
 	(void)state;
 	begin(thread);
-	home = bar_base(SLOT, 0);
+	home = bar_base(SIMPLE_SLOT, 0);
 	for (unsigned i = 0; i < 2000; i++) {
-		config_set(SLOT, 0x10, 4, i % 2 ? home : away);
+		config_set(SIMPLE_SLOT, 0x10, 4, i % 2 ? home : away);
 		__atomic_add_fetch(&offered, 1, __ATOMIC_RELEASE);
 		if (i % 16 == 0)
-			config_set(SLOT, 4, 2, i % 32 ? 6 : 0);
+			config_set(SIMPLE_SLOT, 4, 2, i % 32 ? 6 : 0);
 		work_run();
 		epoch_quiescent();
 	}
@@ -179,16 +157,16 @@ static void test_resets(void **state)
 	(void)state;
 	begin(thread);
 	for (unsigned i = 0; i < 300; i++) {
-		split_offer(&q, i % 7 == 0 ? 99 : 0);
+		split_offer(&dev.q, i % 7 == 0 ? 99 : 0);
 		__atomic_add_fetch(&offered, 1, __ATOMIC_RELEASE);
 		work_run();
 		sched_yield();
-		common_set(&drv, REG_STATUS, 1, 0);
-		assert_int_equal(common_get(&drv, REG_STATUS, 1), 0);
-		q.avail_idx = q.used_seen = 0;
-		poke16(q.avail + 2, 0);
-		poke16(q.used + 2, 0);
-		driver_start(&drv, 0, &q, 1);
+		common_set(&dev.drv, REG_STATUS, 1, 0);
+		assert_int_equal(common_get(&dev.drv, REG_STATUS, 1), 0);
+		dev.q.avail_idx = dev.q.used_seen = 0;
+		poke16(dev.q.avail + 2, 0);
+		poke16(dev.q.used + 2, 0);
+		driver_start(&dev.drv, 0, &dev.q, 1);
 	}
 	end(thread);
 }
@@ -204,12 +182,12 @@ static void test_queue_resets(void **state)
 		offer_and_kick();
 		work_run();
 		sched_yield();
-		common_set(&drv, REG_QUEUE_SELECT, 2, 0);
-		common_set(&drv, REG_QUEUE_RESET, 2, 1);
-		q.avail_idx = q.used_seen = 0;
-		poke16(q.avail + 2, 0);
-		poke16(q.used + 2, 0);
-		driver_queue(&drv, 0, &q);
+		common_set(&dev.drv, REG_QUEUE_SELECT, 2, 0);
+		common_set(&dev.drv, REG_QUEUE_RESET, 2, 1);
+		dev.q.avail_idx = dev.q.used_seen = 0;
+		poke16(dev.q.avail + 2, 0);
+		poke16(dev.q.used + 2, 0);
+		driver_queue(&dev.drv, 0, &dev.q);
 		for (unsigned n = 0; n < 3; n++)
 			offer_and_kick();
 		assert_true(wait_used());

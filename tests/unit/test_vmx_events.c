@@ -22,7 +22,6 @@
 static struct fake_vm *fake;
 static struct vcpu *vcpu;
 static u64 vmcs[NR_FIELDS];
-static unsigned triple_faults;
 
 bool vmx_apicv;
 
@@ -53,12 +52,6 @@ void vmx_set_proc_controls(struct vcpu *v, u32 set, u32 clear)
 	v->arch.vmx.proc_controls = (v->arch.vmx.proc_controls | set) & ~clear;
 }
 
-void vm_triple_fault(struct vm *vm)
-{
-	assert_ptr_equal(vm, &fake->vm);
-	triple_faults++;
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -69,7 +62,6 @@ static int setup(void **state)
 		vmcs[i] = 0;
 	vmx_caps.control[CTL_PROC] = ~0ull << 32;
 	vcpu->events = VCPU_EVENT_NMI;
-	triple_faults = 0;
 	return 0;
 }
 
@@ -156,7 +148,7 @@ static void fault_upon_fault(void **state)
 	assert_int_equal(vcpu->arch.vmx.queued_info & INTR_INFO_VECTOR, VECTOR_DF);
 	assert_int_equal(vcpu->arch.vmx.queued_error, 0);
 	vmx_inject(vcpu, VECTOR_GP, 9);
-	assert_int_equal(triple_faults, 1);
+	assert_int_equal(fake->triple_faults, 1);
 	assert_int_equal(vcpu->arch.vmx.queued_info, 0);
 }
 

@@ -278,3 +278,29 @@ void driver_start(const struct driver *d, u64 features, struct split_queue *queu
 	common_set(d, REG_STATUS, 1, 0xf);
 	run_posted_work();
 }
+
+static void destroy_simple(struct virtio_device *device)
+{
+	(void)device;
+}
+
+void simple_device_start(struct simple_device *d, run_queue_fn run_queue)
+{
+	static const struct virtio_setup setup = {
+		.slot = SIMPLE_SLOT,
+		.nr_queues = 1,
+		.queue_size = 16,
+	};
+	static struct virtio_class class = {
+		.name = "virtio-test",
+		.id = VIRTIO_ID_CONSOLE,
+		.destroy = destroy_simple,
+	};
+
+	class.run_queue = run_queue;
+	memset(d, 0, sizeof(*d));
+	must(virtio_create(&d->device, &fixture_vm->vm, &class, &setup) == FIRN_OK);
+	d->drv = driver_probe(SIMPLE_SLOT);
+	d->q = split_queue_at(0x1000, setup.queue_size);
+	driver_start(&d->drv, VIRTIO_F_RING_RESET, &d->q, 1);
+}

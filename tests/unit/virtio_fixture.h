@@ -100,4 +100,15 @@ void driver_start(const struct driver *d, u64 features, struct split_queue *queu
 void driver_queue(const struct driver *d, unsigned n, const struct split_queue *queue);
 void msix_on(unsigned slot, unsigned vectors);
 
+/* A device with one queue, whose driver can reset that, and what the driver knows of it. */
+#define SIMPLE_SLOT 9
+struct simple_device {
+	struct virtio_device device;
+	struct driver drv;
+	struct split_queue q; /* 16 descriptors */
+};
+typedef enum virtq_result (*run_queue_fn)(struct virtio_device *device, struct virtq *vq);
+/* Up to DRIVER_OK. One at a time; virtio_fixture_end() destroys it, its memory is the caller's. */
+void simple_device_start(struct simple_device *d, run_queue_fn run_queue);
+
 #endif
