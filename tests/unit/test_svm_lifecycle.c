@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* SVM in a CPU's life, on a model CPU: every step failing, nothing left behind. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/lifecycle_fixture.h"
+
 #include <string.h>
 
 #include <svm_hw.h>
 
-#include "arch/fake/fake.h"
 #include "arch/x86/svm/caps.h"
 #include "arch/x86/svm/lifecycle.h"
-#include "core/pmem.h"
-
-#define TEST_CPUS 4
 
 /* The model: one CPU at a time, chosen by fake_set_cpu(). */
 static struct model_cpu {
@@ -110,30 +103,6 @@ static int setup(void **state)
 		model[i].gif = true;
 	}
 	return 0;
-}
-
-static u64 memory_used(void)
-{
-	struct pmem_stats st;
-
-	pmem_get_stats(&st);
-	return st.used[PMEM_VMX];
-}
-
-/* No test may leave memory behind. */
-static int teardown(void **state)
-{
-	(void)state;
-	return memory_used() == 0 ? 0 : -1;
-}
-
-static int add_memory(void **state)
-{
-	(void)state;
-	fake_reset();
-	fake_set_nr_cpus(TEST_CPUS);
-	fake_set_ram(MiB, MiB);
-	return pmem_add(MiB, MiB);
 }
 
 static void on_and_off(void **state)
@@ -243,19 +212,21 @@ static void out_of_memory(void **state)
 	svm_cpu_disable(&cpu[0]);
 }
 
+static enum firn_err enable(unsigned i)
+{
+	return svm_cpu_enable(&cpu[i]);
+}
+
+static enum firn_err disable(unsigned i)
+{
+	return svm_cpu_disable(&cpu[i]);
+}
+
 static void one_cpu_without(void **state)
 {
 	(void)state;
 	model[2].efer_stuck = true;
-	for (unsigned i = 0; i < TEST_CPUS; i++) {
-		fake_set_cpu(i);
-		assert_int_equal(svm_cpu_enable(&cpu[i]), i == 2 ? ERR_VMFAIL : FIRN_OK);
-	}
-	for (unsigned i = 0; i < TEST_CPUS; i++) {
-		fake_set_cpu(i);
-		assert_int_equal(svm_cpu_disable(&cpu[i]), i == 2 ? ERR_STATE : FIRN_OK);
-	}
-	assert_int_equal(memory_used(), 0);
+	expect_all_but_one(2, enable, disable);
 }
 
 static void cpus_must_be_alike(void **state)
@@ -298,12 +269,12 @@ static void names(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, lifecycle_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(on_and_off),	  TEST(off_without_on), TEST(each_step_fails),
 		TEST(unlocked_by_us),	  TEST(out_of_memory),	TEST(one_cpu_without),
 		TEST(cpus_must_be_alike), TEST(emergency),	TEST(names),
 	};
 
-	return cmocka_run_group_tests(tests, add_memory, NULL);
+	return cmocka_run_group_tests(tests, lifecycle_group_setup, NULL);
 }

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* VMX in a CPU's life, on a model CPU: every step failing, every VMCS cleared, nothing left behind. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/lifecycle_fixture.h"
+
 #include <string.h>
 
 #include <vmx_hw.h>
 
-#include "arch/fake/fake.h"
 #include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/lifecycle.h"
-#include "core/pmem.h"
 
-#define TEST_CPUS 4
-#define REVISION  0x1234u
+#define REVISION 0x1234u
 
 /* The model: one CPU at a time, chosen by fake_set_cpu(). */
 static struct model_cpu {
@@ -191,30 +185,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static u64 vmx_memory(void)
-{
-	struct pmem_stats st;
-
-	pmem_get_stats(&st);
-	return st.used[PMEM_VMX];
-}
-
-/* No test may leave memory behind. */
-static int teardown(void **state)
-{
-	(void)state;
-	return vmx_memory() == 0 ? 0 : -1;
-}
-
-static int add_memory(void **state)
-{
-	(void)state;
-	fake_reset();
-	fake_set_nr_cpus(TEST_CPUS);
-	fake_set_ram(MiB, MiB);
-	return pmem_add(MiB, MiB);
-}
-
 static void on_and_off(void **state)
 {
 	(void)state;
@@ -227,7 +197,7 @@ static void on_and_off(void **state)
 	assert_int_equal(cpu[0].state, VMX_OFF);
 	assert_false(model[0].in_vmx);
 	assert_false(model[0].cr4 & CR4_VMXE);
-	assert_int_equal(vmx_memory(), 0);
+	assert_int_equal(memory_used(), 0);
 	assert_int_equal(vmx_cpu_disable(&cpu[0]), ERR_STATE);
 	assert_int_equal(vmx_cpu_enable(&cpu[0]), FIRN_OK); /* on again after off */
 	assert_int_equal(vmx_cpu_disable(&cpu[0]), FIRN_OK);
@@ -264,7 +234,7 @@ static void expect_failure(enum firn_err err, const char *why)
 	assert_string_equal(cpu[0].why, why);
 	assert_int_equal(model[0].cr4, cr4);
 	assert_false(model[0].in_vmx);
-	assert_int_equal(vmx_memory(), 0);
+	assert_int_equal(memory_used(), 0);
 }
 
 static void each_step_fails(void **state)
@@ -308,19 +278,21 @@ static void each_step_fails(void **state)
 	assert_int_equal(vmx_cpu_disable(&cpu[0]), FIRN_OK);
 }
 
+static enum firn_err enable(unsigned i)
+{
+	return vmx_cpu_enable(&cpu[i]);
+}
+
+static enum firn_err disable(unsigned i)
+{
+	return vmx_cpu_disable(&cpu[i]);
+}
+
 static void one_cpu_without(void **state)
 {
 	(void)state;
 	model[2].vmxon_fails = true;
-	for (unsigned i = 0; i < TEST_CPUS; i++) {
-		fake_set_cpu(i);
-		assert_int_equal(vmx_cpu_enable(&cpu[i]), i == 2 ? ERR_VMFAIL : FIRN_OK);
-	}
-	for (unsigned i = 0; i < TEST_CPUS; i++) {
-		fake_set_cpu(i);
-		assert_int_equal(vmx_cpu_disable(&cpu[i]), i == 2 ? ERR_STATE : FIRN_OK);
-	}
-	assert_int_equal(vmx_memory(), 0);
+	expect_all_but_one(2, enable, disable);
 }
 
 static void cpus_must_be_alike(void **state)
@@ -442,7 +414,7 @@ static void names(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, lifecycle_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(on_and_off),
 		TEST(flush_only_when_on),
@@ -457,5 +429,5 @@ int main(void)
 		TEST(names),
 	};
 
-	return cmocka_run_group_tests(tests, add_memory, NULL);
+	return cmocka_run_group_tests(tests, lifecycle_group_setup, NULL);
 }
