@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* void cet_enter(u64 s_cet, void (*fn)(void)); the first call is the first entry of the shadow stack. */
+#include "arch/x86/function.h"
 
 #define MSR_IA32_S_CET 0x6a2
 #define CET_SH_STK_EN  1
 
 	.text
-	.globl cet_enter
-	.type cet_enter, @function
-	.balign 16
-cet_enter:
+	FUNCTION cet_enter
 	endbr64
 	mov $MSR_IA32_S_CET, %ecx
 	mov %rdi, %rax
@@ -22,6 +20,6 @@ cet_enter:
 	xor %ebp, %ebp	/* the end of every back-trace */
 	call *%rsi
 	ud2
-	.size cet_enter, . - cet_enter
+	END_FUNCTION cet_enter
 
 	.section .note.GNU-stack, "", @progbits

@@ -3,6 +3,7 @@
  * What patch sites call (patch_site.h has the contract of each), interrupts off. An LFENCE ends
  * each of them that runs on Firn's side: no indirect branch behind it starts before it is over.
  */
+#include "arch/x86/function.h"
 #include "arch/x86/patch_site.h"
 
 #define MSR_IA32_SPEC_CTRL 0x48
@@ -12,18 +13,6 @@
 #define FLUSH_CMD_L1D	   1
 
 	.text
-
-.macro BEGIN name
-	.balign 16
-	.globl \name
-	.type \name, @function
-\name:
-.endm
-
-.macro END name
-	jmp __x86_return_thunk
-	.size \name, . - \name
-.endm
 
 /* EAX, ECX, EDX change. */
 .macro IBPB
@@ -38,7 +27,7 @@
  * PATCH_SHARED: only the first time after a guest ran.
  */
 .macro SHARED_BEGIN name
-	BEGIN \name
+	FUNCTION \name
 	cmpb $0, %gs:PREDICTOR_PENDING
 	je 9f
 	push %rax
@@ -54,7 +43,7 @@
 	pop %rdx
 	pop %rcx
 	pop %rax
-9:	END \name
+9:	RETURN_FUNCTION \name
 .endm
 
 	SHARED_BEGIN shared_ibpb
@@ -70,20 +59,20 @@
 	SHARED_END shared_bhb_long
 
 /* Nothing is flushed, but entries want to know that shared code has run. */
-	BEGIN shared_mark
+	FUNCTION shared_mark
 	movb $0, %gs:PREDICTOR_PENDING
-	END shared_mark
+	RETURN_FUNCTION shared_mark
 
 /*
  * PATCH_ENTRY and its parts. The guest's IA32_SPEC_CTRL comes last.
  */
-	BEGIN mitigations_entry
+	FUNCTION mitigations_entry
 	PATCH_SITE PATCH_ENTRY_L1D
 	PATCH_SITE PATCH_ENTRY_SPEC
-	END mitigations_entry
+	RETURN_FUNCTION mitigations_entry
 
 /* Without shared code since the last exit, the cache holds nothing that was not there then. */
-	BEGIN entry_l1d_flush
+	FUNCTION entry_l1d_flush
 	cmpb $0, %gs:PREDICTOR_PENDING
 	jne 1f
 	push %rdx
@@ -92,7 +81,7 @@
 	xor %edx, %edx
 	wrmsr
 	pop %rdx
-1:	END entry_l1d_flush
+1:	RETURN_FUNCTION entry_l1d_flush
 
 /* EAX: what the register is while the guest runs. */
 .macro GUEST_SPEC_CTRL
@@ -100,7 +89,7 @@
 	or spec_ctrl_forced(%rip), %eax
 .endm
 
-	BEGIN entry_spec_ctrl
+	FUNCTION entry_spec_ctrl
 	GUEST_SPEC_CTRL
 	cmp spec_ctrl_host(%rip), %eax
 	je 1f
@@ -109,7 +98,7 @@
 	xor %edx, %edx
 	wrmsr
 	pop %rdx
-1:	END entry_spec_ctrl
+1:	RETURN_FUNCTION entry_spec_ctrl
 
 /*
  * PATCH_EXIT where a guest's calls stay in the return stack buffer: each of its entries is
@@ -118,7 +107,7 @@
  */
 #define RSB_ENTRIES 32
 
-	BEGIN mitigations_exit_rsb_fill
+	FUNCTION mitigations_exit_rsb_fill
 	mov $(RSB_ENTRIES / 2), %ecx
 1:	call 2f
 	int3
@@ -135,20 +124,20 @@
 	mov $RSB_ENTRIES, %ecx
 	incsspq %rcx
 	jmp mitigations_exit
-	.size mitigations_exit_rsb_fill, . - mitigations_exit_rsb_fill
+	END_FUNCTION mitigations_exit_rsb_fill
 
 /*
  * PATCH_EXIT and its parts. The call to it is also the one that processors want between a VM exit
  * and the first return (Post-barrier Return Stack Buffer predictions); LFENCE follows.
  */
-	BEGIN mitigations_exit
+	FUNCTION mitigations_exit
 	PATCH_SITE PATCH_EXIT_SPEC
 	PATCH_SITE PATCH_EXIT_IBPB
 	PATCH_SITE PATCH_EXIT_BHB
 	lfence
-	END mitigations_exit
+	RETURN_FUNCTION mitigations_exit
 
-	BEGIN exit_spec_ctrl
+	FUNCTION exit_spec_ctrl
 	GUEST_SPEC_CTRL
 	mov %eax, %ecx
 	mov spec_ctrl_host(%rip), %eax
@@ -158,19 +147,19 @@
 	xor %edx, %edx
 	wrmsr
 1:	lfence
-	END exit_spec_ctrl
+	RETURN_FUNCTION exit_spec_ctrl
 
-	BEGIN exit_spec_ctrl_always
+	FUNCTION exit_spec_ctrl_always
 	mov spec_ctrl_host(%rip), %eax
 	mov $MSR_IA32_SPEC_CTRL, %ecx
 	xor %edx, %edx
 	wrmsr
 	lfence
-	END exit_spec_ctrl_always
+	RETURN_FUNCTION exit_spec_ctrl_always
 
 /* The exit has set both flags before. */
-	BEGIN exit_ibpb
+	FUNCTION exit_ibpb
 	IBPB
-	END exit_ibpb
+	RETURN_FUNCTION exit_ibpb
 
 	.section .note.GNU-stack, "", @progbits

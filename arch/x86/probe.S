@@ -4,6 +4,8 @@
  * function return false (entry.S): so nothing may be on the stack there but the return address.
  * IRET to another place is not possible, for the shadow stack has the old one.
  */
+#include "arch/x86/function.h"
+
 	.text
 
 .macro MAY_FAULT instruction:vararg
@@ -14,23 +16,16 @@
 	.popsection
 .endm
 
-	.globl rdmsr_safe, wrmsr_safe
-
-	.balign 16
-	.type rdmsr_safe, @function
-rdmsr_safe:
+	FUNCTION rdmsr_safe
 	endbr64
 	mov %edi, %ecx
 	MAY_FAULT rdmsr
 	mov %eax, (%rsi)
 	mov %edx, 4(%rsi)
 	mov $1, %eax
-	jmp __x86_return_thunk
-	.size rdmsr_safe, . - rdmsr_safe
+	RETURN_FUNCTION rdmsr_safe
 
-	.balign 16
-	.type wrmsr_safe, @function
-wrmsr_safe:
+	FUNCTION wrmsr_safe
 	endbr64
 	mov %edi, %ecx
 	mov %esi, %eax
@@ -38,7 +33,6 @@ wrmsr_safe:
 	shr $32, %rdx
 	MAY_FAULT wrmsr
 	mov $1, %eax
-	jmp __x86_return_thunk
-	.size wrmsr_safe, . - wrmsr_safe
+	RETURN_FUNCTION wrmsr_safe
 
 	.section .note.GNU-stack, "", @progbits
