@@ -5,49 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EI_CLASS    4
-#define EI_DATA	    5
-#define ELFCLASS32  1
-#define ELFCLASS64  2
-#define ELFDATA2LSB 1
-#define EM_386	    3
-#define EM_X86_64   62
-#define ET_EXEC	    2
-#define ET_DYN	    3
-#define NOTE_ALIGN  4
+#include "core/elf_format.h"
 
-struct elf32_header {
-	u8 ident[16];
-	u16 type, machine;
-	u32 version, entry, phoff, shoff, flags;
-	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-_Static_assert(sizeof(struct elf32_header) == 52, "Elf32_Ehdr");
-
-struct elf64_header {
-	u8 ident[16];
-	u16 type, machine;
-	u32 version;
-	u64 entry, phoff, shoff;
-	u32 flags;
-	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-_Static_assert(sizeof(struct elf64_header) == 64, "Elf64_Ehdr");
-
-struct elf32_phdr {
-	u32 type, offset, vaddr, paddr, filesz, memsz, flags, align;
-};
-_Static_assert(sizeof(struct elf32_phdr) == 32, "Elf32_Phdr");
-
-struct elf64_phdr {
-	u32 type, flags;
-	u64 offset, vaddr, paddr, filesz, memsz, align;
-};
-_Static_assert(sizeof(struct elf64_phdr) == 56, "Elf64_Phdr");
-
-struct elf_note {
-	u32 name_size, desc_size, type;
-};
+#define NOTE_ALIGN 4
 
 static bool inside(u64 offset, u64 len, u64 size)
 {
@@ -58,9 +18,7 @@ static bool inside(u64 offset, u64 len, u64 size)
 
 bool elf_detect(const struct loader_file *file)
 {
-	static const u8 magic[] = { 0x7f, 'E', 'L', 'F' };
-
-	return file->size >= sizeof(magic) && memcmp(file->data, magic, sizeof(magic)) == 0;
+	return file->size >= ELF_MAGIC_SIZE && memcmp(file->data, ELF_MAGIC, ELF_MAGIC_SIZE) == 0;
 }
 
 /* The fields that both classes have, in one form. */

@@ -5,9 +5,6 @@
 
 #include "core/loader/plan.h"
 
-#define PT_LOAD 1
-#define PT_NOTE 4
-
 /* A program header, whatever the class of the file. */
 struct elf_segment {
 	u32 type;

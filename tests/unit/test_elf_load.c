@@ -7,28 +7,16 @@
 #include <cmocka.h>
 
 #include "boot/efi/elf_load.h"
+#include "core/elf_format.h"
 
 #define BASE	  0xffffffff80000000ull
 #define FILE_SIZE 0x3000
 #define TEXT_OFF  0x1000
 #define DATA_OFF  0x2000
 
-struct header {
-	u8 ident[16];
-	u16 type, machine;
-	u32 version;
-	u64 entry, phoff, shoff;
-	u32 flags;
-	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct segment {
-	u32 type, flags;
-	u64 offset, vaddr, paddr, filesz, memsz, align;
-};
-
 struct file {
-	struct header header;
-	struct segment segment[3]; /* text, data with bss, a note that is not loaded */
+	struct elf64_header header;
+	struct elf64_phdr segment[3]; /* text, data with bss, a note that is not loaded */
 };
 
 static struct file good(void)
@@ -39,7 +27,7 @@ static struct file good(void)
 			    .machine = 62,
 			    .entry = BASE + 0x10,
 			    .phoff = offsetof(struct file, segment),
-			    .phentsize = sizeof(struct segment),
+			    .phentsize = sizeof(struct elf64_phdr),
 			    .phnum = 3 },
 		.segment = { { .type = 1,
 			       .flags = 5,
