@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Carries out a load plan: the only part of the loaders that touches guest memory. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/guest_memory.h"
@@ -33,15 +32,9 @@ static enum firn_err write_plan(struct vm *vm, struct load_plan *plan)
 enum firn_err loader_load(struct vm *vm, const struct loader_images *img, struct boot_state *out,
 			  struct load_error *err)
 {
-	struct load_plan *plan = malloc(sizeof(*plan));
-	enum firn_err ret;
+	struct load_plan *plan;
+	enum firn_err ret = loader_plan(img, vm->config->memory, &plan, err);
 
-	if (!plan) {
-		snprintf(err->text, sizeof(err->text), "kernel %s: out of memory",
-			 img->kernel.name);
-		return ERR_NOMEM;
-	}
-	ret = loader_plan(plan, img, vm->config->memory, err);
 	if (ret == FIRN_OK)
 		ret = write_plan(vm, plan);
 	if (ret == FIRN_OK)

@@ -43,12 +43,11 @@ const char *loader_format_name(enum loader_format id)
 	return "unknown";
 }
 
-enum firn_err loader_plan(struct load_plan *plan, const struct loader_images *img, u64 memory,
-			  struct load_error *err)
+static enum firn_err fill_plan(struct load_plan *plan, const struct loader_images *img, u64 memory,
+			       struct load_error *err)
 {
 	const struct format *format = find_format(&img->kernel);
 
-	err->text[0] = '\0';
 	plan_init(plan, img, MIN(memory, PLAN_MAX_MEMORY), err);
 	if (memory > PLAN_MAX_MEMORY || memory <= GUEST_HIGH_RAM)
 		return plan_fail(plan, ERR_RANGE, "a VM cannot have %llu bytes of memory",
@@ -62,17 +61,24 @@ enum firn_err loader_plan(struct load_plan *plan, const struct loader_images *im
 	return format->plan(plan);
 }
 
-enum firn_err loader_check(const struct loader_images *img, u64 memory, struct load_error *err)
+enum firn_err loader_plan(const struct loader_images *img, u64 memory, struct load_plan **plan,
+			  struct load_error *err)
 {
-	struct load_plan *plan = malloc(sizeof(*plan));
-	enum firn_err ret;
-
-	if (!plan) {
+	err->text[0] = '\0';
+	*plan = malloc(sizeof(**plan));
+	if (!*plan) {
 		snprintf(err->text, sizeof(err->text), "kernel %s: out of memory",
 			 img->kernel.name);
 		return ERR_NOMEM;
 	}
-	ret = loader_plan(plan, img, memory, err);
+	return fill_plan(*plan, img, memory, err);
+}
+
+enum firn_err loader_check(const struct loader_images *img, u64 memory, struct load_error *err)
+{
+	struct load_plan *plan;
+	enum firn_err ret = loader_plan(img, memory, &plan, err);
+
 	free(plan);
 	return ret;
 }

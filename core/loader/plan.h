@@ -76,8 +76,11 @@ bool linux_detect(const struct loader_file *kernel);
 bool pvh_detect(const struct loader_file *kernel);
 bool multiboot_detect(const struct loader_file *kernel);
 
-/* Detection and planning in one; the error text is set on failure. */
-enum firn_err loader_plan(struct load_plan *plan, const struct loader_images *img, u64 memory,
+/*
+ * Detection and planning in one; memory in bytes. ERR_NOMEM leaves no plan (NULL); after any other
+ * result the caller frees it. The error text is set on failure.
+ */
+enum firn_err loader_plan(const struct loader_images *img, u64 memory, struct load_plan **plan,
 			  struct load_error *err);
 
 #endif
