@@ -5,13 +5,11 @@
 #include <string.h>
 
 #include "drivers/acpi/acpi_parse.h"
-#include "drivers/acpi/acpi_tables.h"
+#include "core/acpi_layout.h"
 
 #define MAX_TABLES	      256
 #define DEFAULT_LAPIC_ADDRESS 0xfee00000u
 #define CHUNK		      256
-
-static const char rsdp_signature[8] = "RSD PTR ";
 
 static u8 byte_sum(const u8 *bytes, size_t len)
 {
@@ -64,7 +62,7 @@ static enum firn_err read_rsdp(const struct acpi_reader *reader, u64 pa, struct 
 	memset(rsdp, 0, sizeof(*rsdp));
 	if (!reader->read(reader->ctx, pa, rsdp, ACPI_RSDP_V1_SIZE))
 		return ERR_IO;
-	if (memcmp(rsdp->signature, rsdp_signature, sizeof(rsdp_signature)) ||
+	if (memcmp(rsdp->signature, ACPI_RSDP_SIGNATURE, sizeof(rsdp->signature)) ||
 	    byte_sum((const u8 *)rsdp, ACPI_RSDP_V1_SIZE))
 		return ERR_FORMAT;
 	if (rsdp->revision < 2)

@@ -6,6 +6,7 @@
 #ifndef FIRN_DRIVERS_ACPI_H
 #define FIRN_DRIVERS_ACPI_H
 
+#include "core/acpi_layout.h"
 #include "core/err.h"
 
 #define ACPI_MAX_CPUS	 512
@@ -20,10 +21,6 @@ struct acpi_reader {
 	void *ctx;
 };
 
-enum acpi_space {
-	ACPI_SPACE_MEMORY = 0,
-	ACPI_SPACE_IO = 1
-};
 struct acpi_address { /* Generic Address Structure, 5.2.3.2; address 0 = absent */
 	u64 address;
 	u8 space; /* enum acpi_space; others are treated as absent */

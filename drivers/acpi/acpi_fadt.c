@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "drivers/acpi/acpi_parse.h"
-#include "drivers/acpi/acpi_tables.h"
+#include "core/acpi_layout.h"
 
 #define IO_PORT_MAX 0xffff
 
@@ -21,7 +21,7 @@ static void parse_reset(const struct acpi_fadt *fadt, struct acpi_info *info)
 	if (gas->space == ACPI_SPACE_IO ? gas->address > IO_PORT_MAX
 					: gas->space != ACPI_SPACE_MEMORY)
 		return;
-	info->reset = (struct acpi_address){ gas->address, gas->space, gas->bits };
+	info->reset = (struct acpi_address){ gas->address, gas->space, gas->bit_width };
 	info->reset_value = fadt->reset_value;
 	info->reset_supported = true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Small tables: HPET, MCFG, SPCR. */
 #include "drivers/acpi/acpi_parse.h"
-#include "drivers/acpi/acpi_tables.h"
+#include "core/acpi_layout.h"
 
 #define IO_PORT_MAX 0xffff
 
@@ -43,5 +43,5 @@ void acpi_parse_spcr(const struct acpi_table *table, struct acpi_info *info)
 	    spcr.address.address > IO_PORT_MAX)
 		return; /* a console that Firn has no driver for */
 	info->serial = (struct acpi_address){ spcr.address.address, spcr.address.space,
-					      spcr.address.bits };
+					      spcr.address.bit_width };
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "drivers/acpi/acpi_parse.h"
-#include "drivers/acpi/acpi_tables.h"
+#include "core/acpi_layout.h"
 
 #define AML_ZERO    0x00
 #define AML_ONE	    0x01

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "drivers/acpi/acpi.h"
-#include "drivers/acpi/acpi_tables.h"
+#include "core/acpi_layout.h"
 
 #define BASE 0x1000ull
 

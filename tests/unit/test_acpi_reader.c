@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "drivers/acpi/acpi.h"
-#include "drivers/acpi/acpi_tables.h"
+#include "core/acpi_layout.h"
 
 #define BASE   0xe0000ull
 #define SIZE   0x4000u
