@@ -152,10 +152,12 @@ static void write_address(struct virtq *vq, u64 offset, unsigned width, u64 valu
 		write_half(to, offset % sizeof(u64) / sizeof(u32), value);
 }
 
-/* A size that is no power of two, or more than the device has, is not taken (4.1.4.3.2). */
-static void write_queue_size(struct virtq *vq, u16 size)
+/* Not taken: more than the device has, and for split rings what is no power of two (4.1.4.3.2). */
+static void write_queue_size(const struct virtio_device *device, struct virtq *vq, u16 size)
 {
-	if (size != 0 && size <= vq->max_size && (size & (size - 1)) == 0)
+	bool possible = (size & (size - 1)) == 0 || virtio_has(device, VIRTIO_F_RING_PACKED);
+
+	if (size != 0 && size <= vq->max_size && possible)
 		vq->size = size;
 }
 
@@ -192,7 +194,7 @@ static void write_queue(struct virtio_device *device, u64 offset, unsigned width
 	else if (!may_set_up(device, vq))
 		return;
 	else if (offset == FIELD(queue_size) && width == sizeof(u16))
-		write_queue_size(vq, value);
+		write_queue_size(device, vq, value);
 	else if (offset == FIELD(queue_enable) && width == sizeof(u16) && value == 1)
 		virtio_enable_queue(vq);
 	else if (offset >= FIELD(queue_desc) && offset < FIELD(queue_notif_config_data))

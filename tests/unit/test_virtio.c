@@ -304,6 +304,28 @@ static void test_queue_registers(void **state)
 	assert_int_equal(common_get(&drv, REG_QUEUE_DESC, 8), 0);
 }
 
+/* Only a split ring's size is a power of two. */
+static void test_size_of_a_packed_ring(void **state)
+{
+	(void)state;
+	q[0].size = 12;
+	driver_start(&drv, FEATURE | VIRTIO_F_RING_PACKED, q, 1);
+	assert_int_equal(common_get(&drv, REG_QUEUE_SIZE, 2), 12);
+	assert_int_equal(status(), 0xf);
+	q[0].size = 17;
+	driver_start(&drv, FEATURE | VIRTIO_F_RING_PACKED, q, 1);
+	assert_int_equal(common_get(&drv, REG_QUEUE_SIZE, 2), 16);
+	/* A driver that changes its mind has a ring that it can't use. */
+	set_status(0);
+	accept_features(&drv, ACCEPT | VIRTIO_F_RING_PACKED);
+	q[0].size = 12;
+	driver_queue(&drv, 0, &q[0]);
+	accept_features(&drv, ACCEPT);
+	set_status(0xb);
+	set_status(0xf);
+	assert_int_equal(status(), 0xf | VIRTIO_STATUS_NEEDS_RESET);
+}
+
 static void test_no_such_queue(void **state)
 {
 	(void)state;
@@ -835,6 +857,7 @@ int main(void)
 		TEST(test_features_ok_is_refused),
 		TEST(test_status_bits_stay),
 		TEST(test_queue_registers),
+		TEST(test_size_of_a_packed_ring),
 		TEST(test_no_such_queue),
 		TEST(test_vectors),
 		TEST(test_device_configuration),
