@@ -30,10 +30,7 @@ realmode_enter:
 
 	.code32
 leave_long:
-	movl $GUEST_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
+	load_segments
 	movl %cr0, %eax
 	andl $~CR0_PG, %eax
 	movl %eax, %cr0
@@ -51,23 +48,14 @@ leave_long:
 
 	/* Back in 32-bit protected mode. */
 back32:
-	movl $GUEST_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
+	load_segments
 	movl $stack32_top, %esp
 	call enter_long_paging
 	ljmp $GUEST_CS64, $back64
 
 	.code64
 back64:
-	movl $GUEST_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	xorl %eax, %eax
-	movl %eax, %fs
-	movl %eax, %gs
+	load_segments64
 	lidt saved_idtr
 	movq saved_rsp, %rsp
 	pop_callee_saved

@@ -15,4 +15,23 @@
 
 #define SMP_MAX 64 /* processors, each with a stack of its own; a power of two */
 
+#ifdef __ASSEMBLER__
+/* clang-format off */
+/* EAX changes. In 64-bit mode FS and GS are null: their bases are MSRs. */
+.macro load_segments
+	movl $GUEST_DS, %eax
+	movl %eax, %ds
+	movl %eax, %es
+	movl %eax, %ss
+.endm
+
+.macro load_segments64
+	load_segments
+	xorl %eax, %eax
+	movl %eax, %fs
+	movl %eax, %gs
+.endm
+/* clang-format on */
+#endif
+
 #endif

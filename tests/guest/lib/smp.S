@@ -29,10 +29,7 @@ ap_trampoline_end:
 	.text
 	.code32
 ap_start32:
-	movl $GUEST_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
+	load_segments
 	movl $ap_stacks, %esp /* for one call, whose return address is the same for all */
 	call next_index
 	movl %eax, %esi
@@ -51,13 +48,7 @@ next_index:
 
 	.code64
 ap_start64:
-	movl $GUEST_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	xorl %eax, %eax
-	movl %eax, %fs
-	movl %eax, %gs
+	load_segments64
 	xorl %ebp, %ebp
 	call ap_main
 1:	cli

@@ -48,7 +48,7 @@ start:
 	lgdt guest_gdtr
 	ljmp $GUEST_CS64, $start64
 
-	/* Also the way back from real mode (realmode.S). Clobbers EAX, ECX, EDX. */
+	/* Also the way back from real mode (test_realmode.S). Clobbers EAX, ECX, EDX. */
 	.globl enter_long_paging
 enter_long_paging:
 	movl %cr4, %eax
@@ -68,13 +68,7 @@ enter_long_paging:
 
 	.code64
 start64:
-	movl $GUEST_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	xorl %eax, %eax
-	movl %eax, %fs
-	movl %eax, %gs
+	load_segments64
 	movq $stack_top, %rsp
 	movl %ebp, %edi
 	movl %ebx, %esi
