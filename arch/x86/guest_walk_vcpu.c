@@ -2,15 +2,12 @@
 /* Binds the page walk to a vCPU: its registers, its memory slots; remembers recent walks. */
 #include "arch/x86/guest_walk.h"
 
+#include "arch/x86/cpuid_bits.h"
 #include "arch/x86/cpuid_image.h"
 #include "arch/x86/virt.h"
 #include "core/guest_memory.h"
 
-#define CPUID_EXTENDED_FEATURES	 0x80000001
-#define CPUID_ADDRESS_SIZES	 0x80000008
-#define CPUID_EDX		 3
-#define CPUID_EDX_GIGABYTE_PAGES 26
-#define MAXPHYADDR_MASK		 0xff
+#define MAXPHYADDR_MASK 0xff
 
 /* In the part of a memo's key that is the page's offset. */
 #define KEY_USED	 BIT(0)
@@ -77,10 +74,9 @@ static void read_limits(struct vcpu *vcpu, struct walk_env *env)
 {
 	u32 sizes[4];
 
-	vcpu_cpuid(vcpu, CPUID_ADDRESS_SIZES, 0, sizes);
+	vcpu_cpuid(vcpu, CPUID_ADDRESS, 0, sizes);
 	env->maxphyaddr = sizes[0] & MAXPHYADDR_MASK;
-	env->gigabyte_pages = cpuid_image_has(&vcpu->vm->arch.cpuid, CPUID_EXTENDED_FEATURES, 0,
-					      CPUID_EDX, CPUID_EDX_GIGABYTE_PAGES);
+	env->gigabyte_pages = cpuid_image_offers(&vcpu->vm->arch.cpuid, X86_FEATURE_PAGE1GB);
 }
 
 /* memo: for the walk if it succeeds. */

@@ -6,15 +6,20 @@
 #include "arch/x86/x86.h"
 #include "core/entropy.h"
 
-#define CPUID_1_ECX_RDRAND BIT(30)
-#define CPUID_7_EBX_RDSEED BIT(18)
-#define GOLDEN_RATIO	   0x9e3779b97f4a7c15ull
-#define TRIES		   16
+#define FEATURE_BIT(name) BIT(CPUID_FEATURE_BIT(X86_FEATURE_##name))
+#define GOLDEN_RATIO	  0x9e3779b97f4a7c15ull
+#define TRIES		  16
 
+/* Not cpu_has_feature(): the first random number is wanted before features are detected. */
 static bool has_rdseed(void)
 {
-	return cpuid(0, 0).eax >= CPUID_FEATURES &&
-	       (cpuid(CPUID_FEATURES, 0).ebx & CPUID_7_EBX_RDSEED);
+	return cpuid(CPUID_BASIC, 0).eax >= CPUID_FEATURES &&
+	       (cpuid(CPUID_FEATURES, 0).ebx & FEATURE_BIT(RDSEED));
+}
+
+static bool has_rdrand(void)
+{
+	return cpuid(CPUID_VERSION, 0).ecx & FEATURE_BIT(RDRAND);
 }
 
 static bool rdseed(u64 *value)
@@ -37,7 +42,7 @@ bool arch_hw_random(u64 *value)
 {
 	if (has_rdseed() && rdseed(value))
 		return true;
-	return (cpuid(1, 0).ecx & CPUID_1_ECX_RDRAND) && rdrand(value);
+	return has_rdrand() && rdrand(value);
 }
 
 /* The clock has few random bits; multiplied by an odd number they reach the upper ones. */

@@ -3,18 +3,15 @@
 #include "arch/x86/pvclock.h"
 
 #include "arch/x86/cpuid_image.h"
+#include "arch/x86/kvm_para.h"
 #include "arch/x86/virt.h"
 #include "core/arch.h"
 #include "core/guest_memory.h"
 
 #define NS_PER_SECOND 1000000000ull
 
-#define CPUID_KVM_FEATURES   0x40000001
-#define FEATURE_CLOCKSOURCE  0
-#define FEATURE_CLOCKSOURCE2 3
-#define FEATURE_CLOCK_STABLE 24
-#define SYSTEM_TIME_ENABLE   BIT(0)
-#define STRUCTURE_ALIGN	     4
+#define SYSTEM_TIME_ENABLE BIT(0)
+#define STRUCTURE_ALIGN	   4
 
 #define FLAG_TSC_STABLE	   BIT(0)
 #define FLAG_GUEST_STOPPED BIT(1) /* set by us, cleared by the guest */
@@ -52,9 +49,9 @@ void pvclock_scale(u64 tsc_khz, u32 *mul, s8 *shift)
 	*mul = ((unsigned __int128)NS_PER_SECOND << (32 + right)) / (hz << left);
 }
 
-static bool offered(struct vcpu *vcpu, unsigned feature)
+static bool offered(struct vcpu *vcpu, enum kvm_feature feature)
 {
-	return cpuid_image_has(&vcpu->vm->arch.cpuid, CPUID_KVM_FEATURES, 0, 0, feature);
+	return cpuid_image_offers(&vcpu->vm->arch.cpuid, feature);
 }
 
 static bool msr_offered(struct vcpu *vcpu, u32 msr)
@@ -62,10 +59,10 @@ static bool msr_offered(struct vcpu *vcpu, u32 msr)
 	switch (msr) {
 	case MSR_KVM_WALL_CLOCK_OLD:
 	case MSR_KVM_SYSTEM_TIME_OLD:
-		return offered(vcpu, FEATURE_CLOCKSOURCE);
+		return offered(vcpu, KVM_FEATURE_CLOCKSOURCE);
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_SYSTEM_TIME:
-		return offered(vcpu, FEATURE_CLOCKSOURCE2);
+		return offered(vcpu, KVM_FEATURE_CLOCKSOURCE2);
 	default:
 		return false;
 	}
@@ -127,7 +124,7 @@ static void write_system_time(struct vcpu *vcpu, u8 new_flags)
 		return;
 	pvclock_scale(clock_tsc_khz(), &t.tsc_to_system_mul, &t.tsc_shift);
 	t.flags = new_flags | (guest_flags(&vm->memory, gpa) & FLAG_GUEST_STOPPED);
-	if (offered(vcpu, FEATURE_CLOCK_STABLE))
+	if (offered(vcpu, KVM_FEATURE_CLOCKSOURCE_STABLE))
 		t.flags |= FLAG_TSC_STABLE;
 	write_versioned(&vm->memory, gpa, &t.pad0,
 			sizeof(t) - offsetof(struct pvclock_vcpu_time, pad0));

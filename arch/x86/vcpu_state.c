@@ -25,12 +25,10 @@ static u64 host_xcr0;  /* everything the CPU can save */
 static u64 xsave_size; /* whole pages */
 static bool has_rdtscp;
 
-#define CPUID_XSAVE_LEAF     0xd
-#define CPUID_EXT_EDX_RDTSCP BIT(27)
-#define XSAVE_MXCSR_OFFSET   24
-#define MXCSR_DEFAULT	     0x1f80
-#define DR6_RESET	     0xffff0ff0
-#define DR7_RESET	     0x400
+#define XSAVE_MXCSR_OFFSET 24
+#define MXCSR_DEFAULT	   0x1f80
+#define DR6_RESET	   0xffff0ff0
+#define DR7_RESET	   0x400
 
 /* Sizes are those of all components the CPU has, so that one area fits every guest. */
 enum firn_err vcpu_state_init(void)
@@ -39,10 +37,10 @@ enum firn_err vcpu_state_init(void)
 
 	if (!cpu_features.xsave)
 		return ERR_UNSUPPORTED;
-	r = cpuid(CPUID_XSAVE_LEAF, 0);
+	r = cpuid(CPUID_XSTATE, 0);
 	host_xcr0 = (u64)r.edx << 32 | r.eax;
 	xsave_size = ALIGN_UP((u64)r.ecx, PAGE_SIZE);
-	has_rdtscp = cpuid(CPUID_EXT1, 0).edx & CPUID_EXT_EDX_RDTSCP;
+	has_rdtscp = cpu_has_feature(X86_FEATURE_RDTSCP);
 	pmu_init();
 	return FIRN_OK;
 }

@@ -14,8 +14,6 @@
 #include "core/arch.h"
 #include "core/pmem.h"
 
-#define CPUID_7_EDX_ARCH_CAPABILITIES BIT(29)
-
 static void read_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
 	struct cpuid_regs r = cpuid(leaf, subleaf);
@@ -51,8 +49,7 @@ enum firn_err arch_vm_create(struct vm *vm)
 	};
 	u64 capabilities = 0;
 
-	if (cpu_features.max_leaf >= CPUID_FEATURES &&
-	    (cpuid(CPUID_FEATURES, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES))
+	if (cpu_has_feature(X86_FEATURE_ARCH_CAPABILITIES))
 		rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities);
 	vm->arch.arch_capabilities = guest_msr_arch_capabilities(capabilities);
 	vm->arch.cet = wanted.cet;

@@ -237,6 +237,34 @@ static void counters_need_both(void **state)
 	assert_false(vmx_caps_counters(&caps));
 }
 
+/* What is all ones without this control in EAX..EDX of a leaf. */
+static void expect_masked(u64 control, u32 leaf, u32 subleaf, unsigned reg, u32 gone)
+{
+	u32 out[4] = { ~0u, ~0u, ~0u, ~0u };
+	struct vmx_caps caps;
+
+	full_cpu();
+	msr[0x48b - 0x480] &= ~(control << 32);
+	assert_int_equal(vmx_caps_read(&caps, read_msr), FIRN_OK);
+	vmx_caps_mask_cpuid(&caps, leaf, subleaf, out);
+	for (unsigned i = 0; i < ARRAY_SIZE(out); i++)
+		assert_int_equal(out[i], i == reg ? ~gone : ~0u);
+}
+
+static void instructions_need_their_control(void **state)
+{
+	(void)state;
+	expect_masked(PROC2_RDTSCP, 0x80000001, 0, 3, BIT(27));
+	expect_masked(PROC2_RDTSCP, 7, 0, 2, BIT(22));
+	expect_masked(PROC2_INVPCID, 7, 0, 1, BIT(10));
+	expect_masked(PROC2_XSAVES, 0xd, 1, 0, BIT(3));
+	/* The same bits of other leaves are something else. */
+	expect_masked(PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES, 7, 1, 0, 0);
+	expect_masked(PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES, 0xd, 0, 0, 0);
+	expect_masked(PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES, 1, 0, 0, 0);
+	expect_masked(0, 7, 0, 0, 0);
+}
+
 static void apicv_needs_all(void **state)
 {
 	static const u64 bits[] = { PROC2_APIC_ACCESSES, PROC2_X2APIC, PROC2_APIC_REGISTERS,
@@ -257,11 +285,17 @@ static void apicv_needs_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everything_there),	 cmocka_unit_test(old_control_msrs),
-		cmocka_unit_test(no_secondary_controls), cmocka_unit_test(each_bit_missing),
-		cmocka_unit_test(msr_fault_is_an_error), cmocka_unit_test(adjust),
-		cmocka_unit_test(apicv_needs_all),	 cmocka_unit_test(cet_needs_all),
-		cmocka_unit_test(counters_need_both),	 cmocka_unit_test(host_cet_needs),
+		cmocka_unit_test(everything_there),
+		cmocka_unit_test(old_control_msrs),
+		cmocka_unit_test(no_secondary_controls),
+		cmocka_unit_test(each_bit_missing),
+		cmocka_unit_test(msr_fault_is_an_error),
+		cmocka_unit_test(adjust),
+		cmocka_unit_test(apicv_needs_all),
+		cmocka_unit_test(cet_needs_all),
+		cmocka_unit_test(counters_need_both),
+		cmocka_unit_test(host_cet_needs),
+		cmocka_unit_test(instructions_need_their_control),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

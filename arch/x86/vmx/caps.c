@@ -2,6 +2,7 @@
 /* VMX capability discovery by table (SDM 3D appendix A). */
 #include "arch/x86/vmx/caps.h"
 
+#include "arch/x86/cpuid_bits.h"
 #include "arch/x86/regs.h"
 #include "arch/x86/vmx/vmcs.h"
 
@@ -199,6 +200,27 @@ bool vmx_caps_apicv(const struct vmx_caps *caps)
 	       vmx_caps_may(caps, CTL_PROC2, PROC2_X2APIC) &&
 	       vmx_caps_may(caps, CTL_PROC2, PROC2_APIC_REGISTERS) &&
 	       vmx_caps_may(caps, CTL_PROC2, PROC2_VIRTUAL_INTERRUPT);
+}
+
+void vmx_caps_mask_cpuid(const struct vmx_caps *caps, u32 leaf, u32 subleaf, u32 out[4])
+{
+	/* Instructions that are #UD in guests without a control (SDM 3C 25.3). */
+	static const struct {
+		u32 feature, control;
+	} controlled[] = {
+		{ X86_FEATURE_RDTSCP, PROC2_RDTSCP },
+		{ X86_FEATURE_RDPID, PROC2_RDTSCP },
+		{ X86_FEATURE_INVPCID, PROC2_INVPCID },
+		{ X86_FEATURE_XSAVES, PROC2_XSAVES },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(controlled); i++) {
+		const u32 f = controlled[i].feature;
+
+		if (leaf == CPUID_FEATURE_LEAF(f) && subleaf == CPUID_FEATURE_SUBLEAF(f) &&
+		    !vmx_caps_may(caps, CTL_PROC2, controlled[i].control))
+			out[CPUID_FEATURE_REG(f)] &= ~(u32)BIT(CPUID_FEATURE_BIT(f));
+	}
 }
 
 bool vmx_caps_load_cet(const struct vmx_caps *caps)

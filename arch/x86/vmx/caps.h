@@ -47,6 +47,9 @@ bool vmx_caps_counters(const struct vmx_caps *caps);
 /* All of TPR shadow, APIC accesses, register virtualization, virtual-interrupt delivery. */
 bool vmx_caps_apicv(const struct vmx_caps *caps);
 
+/* Takes from a CPUID leaf what is #UD in guests on this CPU; out: EAX, EBX, ECX, EDX. */
+void vmx_caps_mask_cpuid(const struct vmx_caps *caps, u32 leaf, u32 subleaf, u32 out[4]);
+
 /* Entries and exits switch S_CET, SSP and the interrupt SSP table. */
 bool vmx_caps_load_cet(const struct vmx_caps *caps);
 /* Why guests can't have CET, NULL: they can, if the CPU has it. */

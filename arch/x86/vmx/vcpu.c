@@ -70,21 +70,9 @@ bool vmx_missing_features(void (*missing)(void *ctx, const char *name, bool requ
 	return true;
 }
 
-/* Without their control, RDTSCP, RDPID, INVPCID and XSAVES are #UD in guests (SDM 3C 25.3). */
 void vmx_mask_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
-	bool rdtscp = vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_RDTSCP);
-	bool invpcid = vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_INVPCID);
-
-	if (leaf == 7 && !invpcid)
-		out[1] &= ~(u32)BIT(10);
-	if (leaf == 7 && !rdtscp)
-		out[2] &= ~(u32)BIT(22);
-	if (leaf == 0x80000001 && !rdtscp)
-		out[3] &= ~(u32)BIT(27);
-	if (leaf == CPUID_XSTATE && subleaf == 1 &&
-	    !vmx_caps_may(&vmx_caps, CTL_PROC2, PROC2_XSAVES))
-		out[0] &= ~(u32)BIT(CPUID_FEATURE_BIT(X86_FEATURE_XSAVES));
+	vmx_caps_mask_cpuid(&vmx_caps, leaf, subleaf, out);
 }
 
 bool vmx_switches_counters(void)
