@@ -126,7 +126,7 @@ extern const size_t arch_nr_selftests;
 u32 arch_cpu_hardware_id(unsigned cpu);
 const char *arch_cpu_status(unsigned cpu);
 
-/* Exit reasons are 0..arch_nr_exits()-1; NULL = no such reason. */
+/* Exit reasons are 0..arch_nr_exits()-1; those that the manual has no name for are "unknown". */
 unsigned arch_nr_exits(void);
 const char *arch_exit_name(unsigned reason);
 u64 arch_exit_count(const struct vcpu *vcpu, unsigned reason);

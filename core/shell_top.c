@@ -28,13 +28,6 @@ static struct {
 	struct cpu_times cpu[MAX_CPUS]; /* at the last look */
 } top;
 
-static const char *exit_name(unsigned reason)
-{
-	const char *name = arch_exit_name(reason);
-
-	return name ? name : "unknown";
-}
-
 /* Of a second. */
 static u64 rate(u64 count)
 {
@@ -66,7 +59,7 @@ static void print_usage(const struct usage *usage)
 	}
 	shell_print(" %9llu ", (unsigned long long)rate(usage->exits));
 	for (unsigned i = 0; i < USAGE_TOP && usage->top[i].count; i++)
-		shell_print("%s %s %u %%", i ? "," : "", exit_name(usage->top[i].reason),
+		shell_print("%s %s %u %%", i ? "," : "", arch_exit_name(usage->top[i].reason),
 			    permille(usage->top[i].count, usage->exits) / 10);
 	shell_print("\n");
 }
@@ -119,7 +112,7 @@ static void json_usage(const struct usage *usage)
 		    (unsigned long long)usage->exits);
 	for (unsigned i = 0; i < USAGE_TOP && usage->top[i].count; i++) {
 		shell_print("%s{\"reason\":%u,\"name\":", i ? "," : "", usage->top[i].reason);
-		shell_json_string(exit_name(usage->top[i].reason));
+		shell_json_string(arch_exit_name(usage->top[i].reason));
 		shell_print(",\"count\":%llu}", (unsigned long long)usage->top[i].count);
 	}
 	shell_print("]");

@@ -135,17 +135,10 @@ static struct event *collect(const struct request *r, unsigned *count)
  * Showing
  */
 
-static const char *exit_name(const struct trace_record *r)
-{
-	const char *name = arch_exit_name(r->id);
-
-	return name ? name : "unknown";
-}
-
 static void print_exit(const struct trace_record *r)
 {
-	shell_print("%-22s rip 0x%016llx info 0x%llx", exit_name(r), (unsigned long long)r->address,
-		    (unsigned long long)r->value);
+	shell_print("%-22s rip 0x%016llx info 0x%llx", arch_exit_name(r->id),
+		    (unsigned long long)r->address, (unsigned long long)r->value);
 	if (r->cost)
 		shell_print(", %u ticks", r->cost);
 }
@@ -211,7 +204,7 @@ static void json_event(const struct event *event)
 	switch (r->kind) {
 	case TRACE_EXIT:
 		shell_print(",\"reason\":%u,\"name\":", r->id);
-		shell_json_string(exit_name(r));
+		shell_json_string(arch_exit_name(r->id));
 		shell_print(",\"rip\":\"0x%llx\",\"info\":\"0x%llx\",\"ticks\":%u}",
 			    (unsigned long long)r->address, (unsigned long long)r->value, r->cost);
 		break;

@@ -214,13 +214,6 @@ static unsigned sum_exits(const struct vm *vm, struct exit_sum *sums, u64 *total
 	return n;
 }
 
-static const char *exit_name(unsigned reason)
-{
-	const char *name = arch_exit_name(reason);
-
-	return name ? name : "unknown";
-}
-
 static void exits_json(const struct vm *vm)
 {
 	struct exit_sum sums[MAX_REASONS];
@@ -232,7 +225,7 @@ static void exits_json(const struct vm *vm)
 	shell_print(",\"total\":%llu,\"exits\":[", (unsigned long long)total);
 	for (unsigned i = 0; i < n; i++) {
 		shell_print("%s\n {\"reason\":%u,\"name\":", i ? "," : "", sums[i].reason);
-		shell_json_string(exit_name(sums[i].reason));
+		shell_json_string(arch_exit_name(sums[i].reason));
 		shell_print(",\"count\":%llu}", (unsigned long long)sums[i].count);
 	}
 	shell_print("]}");
@@ -249,7 +242,7 @@ static void exits_table(const struct vm *vm)
 		unsigned permille = (unsigned)(sums[i].count * 1000 / total);
 
 		shell_print("%14llu %3u.%u %%  %s (%u)\n", (unsigned long long)sums[i].count,
-			    permille / 10, permille % 10, exit_name(sums[i].reason),
+			    permille / 10, permille % 10, arch_exit_name(sums[i].reason),
 			    sums[i].reason);
 	}
 }

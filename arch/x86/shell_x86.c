@@ -183,7 +183,9 @@ unsigned arch_nr_exits(void)
 
 const char *arch_exit_name(unsigned reason)
 {
-	return virt_exit_name(reason);
+	const char *name = virt_exit_name(reason);
+
+	return name ? name : "unknown";
 }
 
 u64 arch_exit_count(const struct vcpu *vcpu, unsigned reason)
