@@ -14,7 +14,7 @@ enum pmem_use {
 	PMEM_PAGE_TABLE,
 	PMEM_GUEST,
 	PMEM_CPU,
-	PMEM_VMX,
+	PMEM_VMX,  /* or SVM: VMCSs, bitmaps, and what else hardware or a vCPU has pages of */
 	PMEM_DISK, /* what guests wrote to their disks */
 	PMEM_USES
 };
@@ -25,7 +25,10 @@ enum pmem_where {
 	PMEM_1MIB, /* below 1 MiB: real-mode trampoline */
 };
 
-/* Gives a free range to the allocator. Page 0 is never handed out. */
+/*
+ * Gives a free range, in bytes, to the allocator. Page 0 is never handed out. ERR_ALIGN, ERR_RANGE
+ * (empty, or beyond 2^52), ERR_OVERLAP (with what was given before), ERR_FULL (too many ranges).
+ */
 enum firn_err pmem_add(u64 base, u64 size);
 
 /* size: multiple of PAGE_SIZE; align: power of two >= PAGE_SIZE. Memory is NOT zeroed. 0 = none. */

@@ -73,8 +73,8 @@ enum machine_end ended;
 const char *const vm_state_name[VM_STATES] = { "stopped", "running", "paused", "crashed" };
 const char *const vcpu_state_name[VCPU_STATES] = { "waiting for SIPI", "running", "halted",
 						   "stopped" };
-const char *const pmem_use_name[PMEM_USES] = { "heap", "page tables", "guests",
-					       "CPUs", "VMX",	      "disks" };
+const char *const pmem_use_name[PMEM_USES] = { "heap", "page tables",	 "guests",
+					       "CPUs", "virtualization", "disks" };
 
 unsigned vm_count(void)
 {
@@ -241,7 +241,7 @@ unsigned arch_nr_exits(void)
 }
 const char *arch_exit_name(unsigned reason)
 {
-	return reason == 10 ? "CPUID" : reason == 30 ? "I/O" : NULL;
+	return reason == 10 ? "CPUID" : reason == 30 ? "I/O" : "unknown";
 }
 u64 more_exits;
 u64 arch_exit_count(const struct vcpu *v, unsigned reason)
