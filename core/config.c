@@ -126,8 +126,7 @@ static void begin_vm(struct parser *p, struct text name)
 	if (!config_is_name(name)) {
 		parser_fail(p,
 			    "VM name '%s': expected [vm NAME], NAME being up to %d of a-z 0-9 - _ "
-			    ". "
-			    "that begin with a letter or digit",
+			    ". that begin with a letter or digit",
 			    text_quote(name).s, CONFIG_NAME_MAX - 1);
 		return;
 	}

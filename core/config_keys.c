@@ -440,8 +440,7 @@ const struct parser_key config_keys[] = {
 	  .set = set_loglevel },
 	{ .doc = { "firn", "lapic", "auto or software", "auto",
 		   "Where guests' local APICs are: in the CPU if it has virtual-interrupt "
-		   "delivery, "
-		   "or in Firn." },
+		   "delivery, or in Firn." },
 	  .section = SECTION_FIRN,
 	  .set = set_lapic },
 	{ .doc = { "firn", "when-idle", "prompt or shutdown", "prompt",
@@ -491,8 +490,7 @@ const struct parser_key config_keys[] = {
 	  .set = set_cap },
 	{ .doc = { "vm", "pin", "numbers and ranges of CPUs from 0 to 255, as in 0,2,4-5", "all",
 		   "CPUs that its vCPUs run on. Enough of them that no other VM is pinned to are "
-		   "its "
-		   "own." },
+		   "its own." },
 	  .section = SECTION_VM,
 	  .set = set_pin },
 	{ .doc = { "vm", "kernel", FILE_EXPECTED, NULL,

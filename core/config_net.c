@@ -120,8 +120,7 @@ static void check_mac(struct parser *p, const struct vm_config *vm, const struct
 	if (taken)
 		config_add_error(p->errors, net->line,
 				 "net of VM '%s': its address %02x:%02x:%02x:%02x:%02x:%02x is "
-				 "that "
-				 "of VM '%s' in line %u; expected 'mac=' with another one",
+				 "that of VM '%s' in line %u; expected 'mac=' with another one",
 				 vm->name, net->mac[0], net->mac[1], net->mac[2], net->mac[3],
 				 net->mac[4], net->mac[5], taken->name, other->line);
 }

@@ -94,7 +94,7 @@ static bool pae_paging(u64 cr0, u64 cr4, bool lma)
 	return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !lma;
 }
 
-/* Loads and checks the PDPTEs that CR3 points to; false = #GP (SDM 3A 4.4.1). */
+/* Reads and checks the PDPTEs that CR3 points to; false = #GP (SDM 3A 4.4.1). */
 static bool read_pdptes(struct vcpu *vcpu, u64 cr3, u64 pdpte[4])
 {
 	u64 reserved = PDPTE_RESERVED | guest_cr3_reserved(&vcpu->vm->arch.cpuid);

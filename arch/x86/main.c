@@ -187,8 +187,7 @@ static void log_memory(void)
 	pmem_get_stats(&st);
 	own = handover.image_size + st.used[PMEM_HEAP] + st.used[PMEM_CPU] + st.used[PMEM_VMX];
 	log_debug("memory: Firn has %llu KiB: image %llu, heap %llu, CPUs %llu, virtualization "
-		  "%llu; "
-		  "page tables %llu",
+		  "%llu; page tables %llu",
 		  (unsigned long long)(own / KiB), (unsigned long long)(handover.image_size / KiB),
 		  (unsigned long long)(st.used[PMEM_HEAP] / KiB),
 		  (unsigned long long)(st.used[PMEM_CPU] / KiB),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory and mappings of the shadow stacks. */
-#include "arch/x86/paging.h"
 #include "arch/x86/shadow_stack.h"
-#include "core/arch.h"
-#include "core/pmem.h"
 
 #include <string.h>
+
+#include "arch/x86/paging.h"
+#include "core/arch.h"
+#include "core/pmem.h"
 
 /* Each stack has an unmapped page below it; the next CPU's first one is above the last. */
 #define PAGES_PER_STACK 2

@@ -39,7 +39,7 @@ static struct page_audit new_audit(const struct page_rule *rules, unsigned nr_ru
 	};
 }
 
-static struct page_audit check_high_half(const u64 *root)
+static struct page_audit check_own_root(const u64 *root)
 {
 	const struct page_rule rules[] = {
 		{ (u64)__text_start, (u64)__text_end, PAGE_EXEC },
@@ -75,7 +75,7 @@ void wx_check_tables(const struct handover *h)
 {
 	const u64 *root = phys_to_virt(paging_root());
 	const u64 *identity = phys_to_virt(paging_identity_root());
-	struct page_audit own = check_high_half(root), efi = check_identity(identity, h);
+	struct page_audit own = check_own_root(root), efi = check_identity(identity, h);
 	bool shared = memcmp(&root[FIRST_HIGH_ENTRY], &identity[FIRST_HIGH_ENTRY],
 			     FIRST_HIGH_ENTRY * sizeof(*root)) == 0;
 

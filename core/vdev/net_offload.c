@@ -60,7 +60,6 @@ static void put32(u8 *p, u32 value)
 	put16(p + 2, (u16)value);
 }
 
-/* The sum does not depend on the order of bytes in words (RFC 1071, 2 B), so the CPU's own is used. */
 /* The carry comes back at the low end, as in one's complement: words of any length have the same sum. */
 static inline u64 add(u64 sum, u64 word)
 {
@@ -75,6 +74,7 @@ static inline u64 word_at(const u8 *data)
 	return word;
 }
 
+/* The sum does not depend on the order of bytes in words (RFC 1071, 2 B), so the CPU's own is used. */
 u64 net_sum(const u8 *data, u32 len, u64 sum)
 {
 	const u32 step = sizeof(u64);

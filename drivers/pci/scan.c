@@ -96,8 +96,7 @@ static bool add(struct scan *scan, struct pci_address a)
 	fn = *scan->count < PCI_MAX_FUNCTIONS ? calloc(1, sizeof(*fn)) : NULL;
 	if (!fn) {
 		log_warn("pci: " PCI_ADDRESS_FORMAT " and what follows is left out: no room for "
-			 "more"
-			 " than %u functions",
+			 "more than %u functions",
 			 PCI_ADDRESS(a), *scan->count);
 		scan->full = true;
 		return false;

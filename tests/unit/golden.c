@@ -80,8 +80,7 @@ static void compare(const char *path)
 
 		if (a_len != b_len || memcmp(a, b, a_len) != 0)
 			fail_msg("%s:%u: '%.*s', now '%.*s'. If the profile is not released yet "
-				 "and "
-				 "this is meant: make update-golden",
+				 "and this is meant: make update-golden",
 				 path, line, (int)a_len, a, (int)b_len, b);
 		a += a_len + (a[a_len] == '\n');
 		b += b_len + (b[b_len] == '\n');
