@@ -30,7 +30,7 @@ static void unknown_key(struct parser *p, struct text name)
 
 	for (unsigned i = 0; i < config_nr_keys; i++) {
 		if (config_keys[i].section == p->section) {
-			suggest(&best, name, config_keys[i].doc.name);
+			suggest(&best, name.s, name.len, config_keys[i].doc.name);
 			n += snprintf(valid + n, sizeof(valid) - n, "%s%s", n ? ", " : "",
 				      config_keys[i].doc.name);
 			n = MIN(n, sizeof(valid) - 1);
@@ -219,8 +219,8 @@ static void parse_section(struct parser *p, struct text line)
 	} else if (text_is(word, "firn")) {
 		begin_firn(p, inside);
 	} else {
-		suggest(&best, word, "firn");
-		suggest(&best, word, "vm");
+		suggest(&best, word.s, word.len, "firn");
+		suggest(&best, word.s, word.len, "vm");
 		parser_fail(p, "unknown section [%s]: expected [firn] or [vm NAME]%s",
 			    text_quote(word).s, suggestion_hint(&best).s);
 	}

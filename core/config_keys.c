@@ -78,7 +78,7 @@ static bool choose(const struct setting *s, const struct choice *choices, struct
 			*value = choices->value;
 			return true;
 		}
-		suggest(&best, found, choices->word);
+		suggest(&best, found.s, found.len, choices->word);
 	}
 	bad_value(s, found, &best);
 	return false;

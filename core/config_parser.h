@@ -4,6 +4,7 @@
 #define FIRN_CORE_CONFIG_PARSER_H
 
 #include "core/config.h"
+#include "core/suggest.h"
 
 /* Bytes of the file; never NUL-terminated. */
 struct text {
@@ -33,12 +34,6 @@ struct quote {
 };
 struct quote text_quote(struct text t);
 
-/* Of the words that were possible, the one that was probably meant; start with { 0 }. */
-struct suggestion {
-	unsigned distance;
-	const char *word;
-};
-void suggest(struct suggestion *best, struct text found, const char *word);
 /* " (did you mean 'word'?)" or "" */
 struct quote suggestion_hint(const struct suggestion *best);
 

@@ -73,44 +73,6 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
 }
 
-#define WORD_MAX 24 /* no key, section or choice is longer */
-
-/* Levenshtein distance, letters of either case being the same. */
-static unsigned edit_distance(struct text a, const char *b)
-{
-	unsigned row[WORD_MAX + 1], diagonal, above, lb = strlen(b);
-
-	if (a.len > WORD_MAX || lb > WORD_MAX)
-		return WORD_MAX;
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (unsigned i = 1; i <= a.len; i++) {
-		diagonal = row[0];
-		row[0] = i;
-		for (unsigned j = 1; j <= lb; j++) {
-			above = row[j];
-			row[j] = MIN(MIN(row[j - 1], above) + 1,
-				     diagonal + (lower(a.s[i - 1]) != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[lb];
-}
-
-/* "warn" for "warning" is meant even though half of the letters are missing. */
-static bool is_abbreviation(struct text t, const char *word)
-{
-	return t.len >= 3 && t.len < strlen(word) && memcmp(t.s, word, t.len) == 0;
-}
-
-void suggest(struct suggestion *best, struct text found, const char *word)
-{
-	unsigned distance = is_abbreviation(found, word) ? 1 : edit_distance(found, word);
-
-	if (distance <= 1 + strlen(word) / 4 && (!best->word || distance < best->distance))
-		*best = (struct suggestion){ distance, word };
-}
-
 struct quote suggestion_hint(const struct suggestion *best)
 {
 	struct quote q = { "" };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/shell_edit.h"
+#include "core/suggest.h"
 
 #define JSON_FLAG "--json"
 #define VM_GROUP  "vm"
@@ -18,52 +19,14 @@ const struct shell_command *shell_find(const char *name)
 	return NULL;
 }
 
-/*
- * Changes (insert, delete, replace a character, swap two neighbours) that lead from a to b: the
- * optimal string alignment, with the three rows of its table that matter.
- */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned rows[3][SHELL_LINE_MAX + 1] = { 0 };
-	size_t i, j, len_a = strlen(a), len_b = strlen(b);
-
-	for (i = 0; i <= len_a; i++) {
-		unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3];
-		const unsigned *above2 = rows[(i + 1) % 3];
-
-		row[0] = (unsigned)i;
-		for (j = 1; j <= len_b; j++) {
-			if (i == 0) {
-				row[j] = (unsigned)j;
-				continue;
-			}
-			row[j] = MIN(above[j - 1] + (a[i - 1] != b[j - 1]),
-				     MIN(row[j - 1], above[j]) + 1);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = MIN(row[j], above2[j - 2] + 1);
-		}
-	}
-	return rows[len_a % 3][len_b];
-}
-
 void shell_unknown(const char *name)
 {
-	const char *nearest = NULL;
-	unsigned best = (unsigned)(strlen(name) + 1) / 3 + 1; /* one slip in three letters */
+	struct suggestion best = { 0 };
 
-	for (size_t i = 0; i < shell_nr_commands; i++) {
-		const char *candidate = shell_commands[i].name;
-		unsigned d = distance(name, candidate);
-
-		if (strncmp(candidate, name, strlen(name)) == 0)
-			d = 1;
-		if (d < best) {
-			best = d;
-			nearest = candidate;
-		}
-	}
-	if (nearest)
-		shell_print("unknown command \"%s\", did you mean \"%s\"?\n", name, nearest);
+	for (size_t i = 0; i < shell_nr_commands; i++)
+		suggest(&best, name, strlen(name), shell_commands[i].name);
+	if (best.word)
+		shell_print("unknown command \"%s\", did you mean \"%s\"?\n", name, best.word);
 	else
 		shell_print("unknown command \"%s\"; \"help\" lists the commands\n", name);
 }

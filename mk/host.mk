@@ -2,7 +2,7 @@
 # Programs for the build machine: build/host/firn-check applies Firn's own configuration parser and
 # guest loaders to files, for tools/mkimage.
 
-FIRN_CHECK_SRC := tools/firn-check.c $(wildcard core/config*.c core/err.c core/loader/*.c)
+FIRN_CHECK_SRC := tools/firn-check.c $(wildcard core/config*.c core/suggest.c core/err.c core/loader/*.c)
 FIRN_CHECK_OBJ := $(FIRN_CHECK_SRC:%=build/host/obj/%.o)
 HOST_TOOLS := build/host/firn-check
 

@@ -5,7 +5,7 @@
 fuzz_acpi_SRC := $(wildcard drivers/acpi/*.c)
 fuzz_boot_image_SRC := boot/efi/elf_load.c boot/efi/pe_sections.c
 fuzz_bzimage_SRC := $(wildcard core/loader/*.c)
-fuzz_config_SRC := $(wildcard core/config*.c)
+fuzz_config_SRC := $(wildcard core/config*.c) core/suggest.c
 fuzz_dhcp_reply_SRC := boot/efi/dhcp_reply.c
 fuzz_elf_SRC := $(wildcard core/loader/*.c)
 fuzz_emulate_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_branch.c \

@@ -4,7 +4,7 @@
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
 test_acpi_reader_SRC := $(wildcard drivers/acpi/*.c)
 test_clock_SRC := arch/x86/clock_scale.c
-test_config_SRC := $(wildcard core/config*.c)
+test_config_SRC := $(wildcard core/config*.c) core/suggest.c
 test_console_SRC := core/work.c arch/fake/fake.c
 test_console_threads_SAN := thread
 test_console_threads_SRC := core/console.c core/log.c core/work.c arch/fake/fake.c
@@ -107,7 +107,7 @@ test_relocate_SRC := arch/x86/relocate.c
 test_required_features_SRC := arch/x86/required_features.c
 test_scancode_SRC := drivers/keyboard/scancode.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
-SHELL_TEST_SRC := $(wildcard core/shell*.c) core/network.c core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
+SHELL_TEST_SRC := $(wildcard core/shell*.c) core/suggest.c core/network.c core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
 	core/timer.c core/work.c drivers/pci/class_names.c arch/fake/fake.c tests/unit/shell_fixture.c
 test_shell_SRC := $(SHELL_TEST_SRC)
 test_shell_dirty_SRC := $(SHELL_TEST_SRC)

@@ -34,7 +34,8 @@ static void test_unknown_commands(void **state)
 	assert_prints("shut", "unknown command \"shut\", did you mean \"shutdown\"?\n");
 	assert_prints("frobnicate", "unknown command \"frobnicate\"; \"help\" lists the "
 				    "commands\n");
-	assert_prints("VMS", "unknown command \"VMS\"; \"help\" lists the commands\n");
+	assert_prints("VMS", "unknown command \"VMS\", did you mean \"vms\"?\n");
+	assert_prints("sta", "unknown command \"sta\", did you mean \"start\"?\n");
 }
 
 static void test_empty_lines(void **state)
