@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What system tests share: images, a machine whose console they read and type at, and verdicts."""
+import codecs
 import contextlib
 import ctypes
 import os
@@ -25,11 +26,18 @@ LOG_LINE = re.compile(r"\[ *\d+\.\d{3}\] ")
 # How long to wait, in seconds of CPU time that the emulator used: other work on the build machine
 # slows the wall clock down, but not this.
 PATIENCE = 240
-# Against an emulator that sleeps: seconds of the wall clock.
+# A machine that does nothing uses no CPU time, and what is waited for never comes: it is idle when for
+# IDLE_SECONDS of the wall clock it said nothing and neither had nor wanted this share of one CPU.
+IDLE_SECONDS = 120
+IDLE_SHARE = 0.1
+LOOK_EVERY = 0.5  # seconds
+# Against one that does next to nothing: seconds of the wall clock from its start.
 LAST_RESORT = 840
 SHOWN_LINES = 40
+LAST_WORDS = 3
 PR_SET_PDEATHSIG = 1
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+NS_PER_S = 1e9
 
 _results = {"PASS": 0, "FAIL": 0, "SKIP": 0}
 
@@ -112,6 +120,55 @@ def readable(text):
     return text
 
 
+class Screen:
+    """A console's output as readable text. Only its last line can still change."""
+
+    def __init__(self):
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.complete = self.line = ""
+
+    def add(self, data):
+        lines, newline, self.line = (self.line + self.decoder.decode(data)).rpartition("\n")
+        self.complete += readable(lines + newline)
+        return self.complete + readable(self.line)
+
+
+class Wait:
+    """The limits of one wait for what a machine is to do."""
+
+    def __init__(self, machine, patience):
+        self.machine = machine
+        self.patience = patience
+        self.begin = machine.emulator_seconds()
+        self.next_look = 0.0
+        self.note_activity()
+
+    def note_activity(self):
+        self.since = time.monotonic()
+        self.demand = self.machine.emulator_demand()
+        self.said = len(self.machine.text)
+
+    def is_idle(self):
+        demand, before = self.machine.emulator_demand(), self.demand
+        known = demand is not None and before is not None
+        # It falls when a thread ends, whose waiting is not counted any more.
+        still = known and 0 <= demand - before <= IDLE_SHARE * IDLE_SECONDS
+        if not still or len(self.machine.text) != self.said:
+            self.note_activity()
+        return time.monotonic() - self.since > IDLE_SECONDS
+
+    def go_on(self, wanted):
+        """Failure when it has taken too long."""
+        if time.monotonic() < self.next_look:
+            return
+        self.next_look = time.monotonic() + LOOK_EVERY
+        if self.machine.emulator_seconds() - self.begin > self.patience:
+            raise Failure(f"no {wanted} in {self.patience} s")
+        if self.is_idle():
+            raise Failure(f"no {wanted}, and none will come: the machine was idle and said nothing for {IDLE_SECONDS} s; "
+                          f"its last lines: {self.machine.text.splitlines()[-LAST_WORDS:]}")
+
+
 class Machine:
     """A machine in the emulator. Text that was waited for is behind self.at afterwards."""
 
@@ -123,7 +180,7 @@ class Machine:
                                         stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
-        self.raw = ""
+        self.screen = Screen()
         self.text = ""
         self.at = 0
 
@@ -153,34 +210,50 @@ class Machine:
         if not self.selector.select(seconds):
             return True
         data = os.read(self.process.stdout.fileno(), 65536)
-        self.raw += data.decode(errors="replace")
-        self.text = readable(self.raw)
+        before = self.text[:self.at]
+        self.text = self.screen.add(data)
+        # What was erased again is not behind self.at any more.
+        if not self.text.startswith(before):
+            self.at = len(os.path.commonprefix((before, self.text)))
         return bool(data)
+
+    def emulator(self):
+        """The directory of its process in /proc."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+            return f"/proc/{f.read().split()[0]}"
 
     def emulator_seconds(self):
         """CPU time that the emulator has used so far."""
         with contextlib.suppress(OSError, ValueError, IndexError):
-            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
-                child = f.read().split()[0]
-            with open(f"/proc/{child}/stat", encoding="ascii") as f:
+            with open(f"{self.emulator()}/stat", encoding="ascii") as f:
                 fields = f.read().rsplit(")", 1)[1].split()
             return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
         return 0.0
 
+    def emulator_demand(self):
+        """CPU time that it has used, and time that its threads have waited for a CPU; None = unknown."""
+        waited = 0
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            tasks = f"{self.emulator()}/task"
+            for task in os.listdir(tasks):
+                with contextlib.suppress(FileNotFoundError), open(f"{tasks}/{task}/schedstat", encoding="ascii") as f:
+                    waited += int(f.read().split()[1])
+            return self.emulator_seconds() + waited / NS_PER_S
+        return None
+
     def expect(self, *patterns, patience=PATIENCE):
         """Waits for the first of the patterns behind self.at; returns its match."""
-        begin = self.emulator_seconds()
+        wait = Wait(self, patience)
+        wanted = " or ".join(repr(p) for p in patterns)
         while True:
             found = [m for m in (re.compile(p, re.M).search(self.text, self.at) for p in patterns) if m]
             if found:
                 match = min(found, key=lambda m: m.start())
                 self.at = match.end()
                 return match
-            wanted = " or ".join(repr(p) for p in patterns)
             if not self.read():
                 raise Failure(f"the machine ended (status {self.process.wait()}) instead of {wanted}")
-            if self.emulator_seconds() - begin > patience:
-                raise Failure(f"no {wanted} in {patience} s")
+            wait.go_on(wanted)
 
     def type(self, text):
         try:
@@ -234,10 +307,9 @@ class Machine:
 
     def ends(self, patience=PATIENCE):
         """Waits until the machine is off; returns the status that it reported."""
-        begin = self.emulator_seconds()
+        wait = Wait(self, patience)
         while self.read():
-            if self.emulator_seconds() - begin > patience:
-                raise Failure(f"still on after {patience} s")
+            wait.go_on("end of the machine")
         return self.process.wait()
 
     def shut_down(self):
