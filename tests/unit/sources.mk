@@ -128,9 +128,13 @@ test_cet_host_SRC := arch/x86/cet_choice.c arch/x86/control_protection.c arch/x8
 test_mitigations_SRC := arch/x86/mitigations.c arch/x86/mitigation_models.c
 test_mmio_mov_SRC := arch/x86/mmio_mov.c
 test_mmio_mov_LIBS := $(ZYDIS)/libzydis-host.a
-# mmio_map() is the test's; so are the ports, in place of the CPU's instructions.
+# The ports are the test's, in place of the CPU's instructions.
+FAKE_PORTS_CFLAGS := -DFIRN_X86_X86_H -include tests/unit/fake_ports.h
+# So is mmio_map().
 test_pci_config_SRC := drivers/pci/config.c core/log.c arch/fake/fake.c
-test_pci_config_CFLAGS := -DFIRN_X86_X86_H -include tests/unit/fake_ports.h
+test_pci_config_CFLAGS := $(FAKE_PORTS_CFLAGS)
+test_serial_SRC := drivers/serial/serial.c drivers/serial/uart16550.c core/log.c core/timer.c core/work.c arch/fake/fake.c
+test_serial_CFLAGS := $(FAKE_PORTS_CFLAGS)
 PCI_SRC := $(filter-out drivers/pci/config.c,$(wildcard drivers/pci/*.c)) arch/x86/vectors.c \
 	tests/unit/fake_pci.c core/log.c arch/fake/fake.c
 test_pci_scan_SRC := $(PCI_SRC)
