@@ -2,7 +2,7 @@
 # build/BOOTX64.EFI: the loader, a GNU-EFI application that carries the hypervisor as its section .firn.
 
 # boot/*.c is what both ways into Firn share; the configuration tells what to load over the network.
-EFI_SRC := $(wildcard boot/*.c boot/efi/*.c boot/efi/*.S) $(wildcard core/config*.c) core/suggest.c
+EFI_SRC := $(wildcard boot/*.c boot/efi/*.c boot/efi/*.S) $(wildcard core/config*.c) core/calendar.c core/suggest.c
 EFI_OBJ := $(EFI_SRC:%=build/efi/%.o)
 EFI_LIB := /usr/lib
 

@@ -26,7 +26,7 @@ build/firn.stripped: build/firn.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@
 
 # What no exit of a guest waits for is made small: start, prompt, configuration, real devices.
-FIRN_SMALL := boot/% core/config% core/loader% core/shell% core/suggest% core/vdev/acpi% core/vdev/rtc% drivers/% \
+FIRN_SMALL := boot/% core/calendar% core/config% core/loader% core/shell% core/suggest% core/vdev/acpi% core/vdev/rtc% drivers/% \
 	arch/x86/backtrace% arch/x86/cet_% arch/x86/control_% arch/x86/cpuid_build% arch/x86/identity_% arch/x86/kaslr% \
 	arch/x86/main% arch/x86/mitig% arch/x86/page_% arch/x86/paging% arch/x86/panic% arch/x86/power% arch/x86/relocate% \
 	arch/x86/selftest% arch/x86/shadow_% arch/x86/shell% arch/x86/smp% arch/x86/stack_% arch/x86/vcpu_regs% \

@@ -3,7 +3,7 @@
 #include "boot/efi/loader.h"
 
 #include "arch/x86/x86.h"
-#include "boot/unix_time.h"
+#include "core/calendar.h"
 
 #define SECONDS_PER_MINUTE 60
 

@@ -5,72 +5,52 @@
 #include <string.h>
 
 #include "arch/x86/x86.h"
-#include "boot/unix_time.h"
+#include "core/calendar.h"
+#include "core/vdev/rtc_regs.h"
 
-#define CMOS_INDEX 0x70
-#define CMOS_DATA  0x71
-
-enum rtc_register {
-	RTC_SECONDS = 0x00,
-	RTC_MINUTES = 0x02,
-	RTC_HOURS = 0x04,
-	RTC_DAY = 0x07,
-	RTC_MONTH = 0x08,
-	RTC_YEAR = 0x09,
-	RTC_STATUS_A = 0x0a,
-	RTC_STATUS_B = 0x0b,
-};
-#define RTC_A_UPDATE   BIT(7)
-#define RTC_B_24H      BIT(1)
-#define RTC_B_BINARY   BIT(2)
-#define RTC_HOURS_PM   0x80u
-#define RTC_FIRST_YEAR 70
+#define FIRST_YEAR 70 /* of two digits, in the century before */
 
 /* An update takes 2 ms; reading a port takes about 1 us, on emulators less. */
 #define RTC_UPDATE_TRIES 2500
 #define RTC_READ_TRIES	 8
 
-static u8 rtc_register(enum rtc_register index)
+static u8 read_register(enum rtc_register index)
 {
-	outb(CMOS_INDEX, (u8)index);
-	return inb(CMOS_DATA);
-}
-
-static unsigned from_bcd(unsigned v)
-{
-	return (v >> 4) * 10 + (v & 0xf);
+	outb(RTC_PORT, (u8)index);
+	return inb(RTC_PORT + 1);
 }
 
 static void read_raw(struct calendar_time *t)
 {
-	for (unsigned i = 0; i < RTC_UPDATE_TRIES && rtc_register(RTC_STATUS_A) & RTC_A_UPDATE; i++)
+	for (unsigned i = 0;
+	     i < RTC_UPDATE_TRIES && read_register(RTC_A) & RTC_A_UPDATE_IN_PROGRESS; i++)
 		cpu_relax();
-	t->second = rtc_register(RTC_SECONDS);
-	t->minute = rtc_register(RTC_MINUTES);
-	t->hour = rtc_register(RTC_HOURS);
-	t->day = rtc_register(RTC_DAY);
-	t->month = rtc_register(RTC_MONTH);
-	t->year = rtc_register(RTC_YEAR);
+	t->second = read_register(RTC_SECONDS);
+	t->minute = read_register(RTC_MINUTES);
+	t->hour = read_register(RTC_HOURS);
+	t->day = read_register(RTC_DAY_OF_MONTH);
+	t->month = read_register(RTC_MONTH);
+	t->year = read_register(RTC_YEAR);
 }
 
 static void decode(struct calendar_time *t, u8 status_b)
 {
-	const bool pm = !(status_b & RTC_B_24H) && (t->hour & RTC_HOURS_PM);
+	const bool pm = !(status_b & RTC_B_24_HOURS) && (t->hour & RTC_HOURS_PM);
 
-	if (!(status_b & RTC_B_24H))
-		t->hour &= ~RTC_HOURS_PM;
+	if (!(status_b & RTC_B_24_HOURS))
+		t->hour &= ~(unsigned)RTC_HOURS_PM;
 	if (!(status_b & RTC_B_BINARY)) {
-		t->second = from_bcd(t->second);
-		t->minute = from_bcd(t->minute);
-		t->hour = from_bcd(t->hour);
-		t->day = from_bcd(t->day);
-		t->month = from_bcd(t->month);
-		t->year = from_bcd(t->year);
+		t->second = rtc_from_bcd(t->second);
+		t->minute = rtc_from_bcd(t->minute);
+		t->hour = rtc_from_bcd(t->hour);
+		t->day = rtc_from_bcd(t->day);
+		t->month = rtc_from_bcd(t->month);
+		t->year = rtc_from_bcd(t->year);
 	}
-	if (!(status_b & RTC_B_24H))
+	if (!(status_b & RTC_B_24_HOURS))
 		t->hour = t->hour % 12 + (pm ? 12 : 0);
 	/* The century's register is known from the FADT only: two digits have to do. */
-	t->year += t->year < RTC_FIRST_YEAR ? 2000 : 1900;
+	t->year += t->year < FIRST_YEAR ? 2000 : 1900;
 }
 
 s64 rtc_read(u64 *tsc)
@@ -87,6 +67,6 @@ s64 rtc_read(u64 *tsc)
 	*tsc = rdtsc();
 	if (!stable)
 		return 0;
-	decode(&t, rtc_register(RTC_STATUS_B));
+	decode(&t, read_register(RTC_B));
 	return unix_time(&t);
 }

@@ -5,46 +5,18 @@
 #include <string.h>
 
 #include "core/arch.h"
+#include "core/calendar.h"
 
-enum rtc_register {
-	RTC_SECONDS,
-	RTC_SECONDS_ALARM,
-	RTC_MINUTES,
-	RTC_MINUTES_ALARM,
-	RTC_HOURS,
-	RTC_HOURS_ALARM,
-	RTC_DAY_OF_WEEK,
-	RTC_DAY_OF_MONTH,
-	RTC_MONTH,
-	RTC_YEAR,
-	RTC_A,
-	RTC_B,
-	RTC_C,
-	RTC_D,
-};
+#define A_RESET	     0x26 /* 32.768 kHz time base, 1024 Hz rate */
+#define B_INTERRUPTS 0x78 /* PIE, AIE, UIE, SQWE: cleared by reset */
 
-#define A_UPDATE_IN_PROGRESS BIT(7)
-#define A_RESET		     0x26 /* 32.768 kHz time base, 1024 Hz rate */
-#define B_SET		     BIT(7)
-#define B_INTERRUPTS	     0x78 /* PIE, AIE, UIE, SQWE: cleared by reset */
-#define B_BINARY	     BIT(2)
-#define B_24_HOURS	     BIT(1)
-#define D_VALID_RAM	     BIT(7)
-#define HOURS_PM	     BIT(7)
-
-#define INDEX_MASK	0x7f /* bit 7 of port 0x70 is the NMI mask */
-#define NS_PER_SECOND	1000000000ull
-#define SECONDS_PER_DAY 86400
+#define INDEX_MASK    0x7f /* bit 7 of port 0x70 is the NMI mask */
+#define NS_PER_SECOND 1000000000ull
 /* UIP rises 244 us before an update that takes 1984 us (MC146818 table 5, 32.768 kHz). */
 #define UPDATE_NS 2228000ull
 /* Where the clock starts when the machine does not know the time: 2000-01-01. */
 #define DEFAULT_EPOCH 946684800ll
-
-struct civil_time {
-	unsigned second, minute, hour, weekday, day,
-		month; /* weekday 1 = Sunday; day, month from 1 */
-	unsigned year;
-};
+#define THURSDAY      5 /* 1970-01-01 */
 
 static s64 host_seconds(void)
 {
@@ -53,45 +25,8 @@ static s64 host_seconds(void)
 	return wall ? wall : DEFAULT_EPOCH + (s64)(clock_ns() / NS_PER_SECOND);
 }
 
-/* Proleptic Gregorian calendar in eras of 400 years; years begin in March, so leap days come last. */
-static s64 days_from_civil(unsigned year, unsigned month, unsigned day)
-{
-	unsigned y = month <= 2 ? year - 1 : year;
-	unsigned era = y / 400, year_of_era = y % 400;
-	unsigned day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-
-	return (s64)era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
-	       day_of_year - 719468;
-}
-
-static void civil_from_days(u64 days, struct civil_time *t)
-{
-	u64 z = days + 719468, era = z / 146097;
-	unsigned day_of_era = z % 146097;
-	unsigned year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	unsigned day_of_year =
-		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	unsigned march_month = (5 * day_of_year + 2) / 153;
-
-	t->day = day_of_year - (153 * march_month + 2) / 5 + 1;
-	t->month = march_month < 10 ? march_month + 3 : march_month - 9;
-	t->year = year_of_era + era * 400 + (t->month <= 2);
-	t->weekday = (days + 4) % 7 + 1; /* 1970-01-01 was a Thursday */
-}
-
-static void civil_from_seconds(s64 seconds, struct civil_time *t)
-{
-	u64 s = seconds < 0 ? 0 : seconds;
-	unsigned in_day = s % SECONDS_PER_DAY;
-
-	civil_from_days(s / SECONDS_PER_DAY, t);
-	t->second = in_day % 60;
-	t->minute = in_day / 60 % 60;
-	t->hour = in_day / 3600;
-}
-
-static bool civil_valid(const struct civil_time *t)
+/* Not whether the month is that long: who writes register by register comes across such days. */
+static bool in_range(const struct calendar_time *t)
 {
 	return t->second < 60 && t->minute < 60 && t->hour < 24 && t->day >= 1 && t->day <= 31 &&
 	       t->month >= 1 && t->month <= 12 && t->year >= 1970 && t->year <= 9999;
@@ -99,21 +34,21 @@ static bool civil_valid(const struct civil_time *t)
 
 static u8 encode(const struct rtc *rtc, unsigned value)
 {
-	return rtc->ram[RTC_B] & B_BINARY ? value : value / 10 << 4 | value % 10;
+	return rtc->ram[RTC_B] & RTC_B_BINARY ? value : rtc_to_bcd(value);
 }
 
 static unsigned decode(const struct rtc *rtc, u8 value)
 {
-	return rtc->ram[RTC_B] & B_BINARY ? value : (value >> 4) * 10u + (value & 0xf);
+	return rtc->ram[RTC_B] & RTC_B_BINARY ? value : rtc_from_bcd(value);
 }
 
 static u8 encode_hour(const struct rtc *rtc, unsigned hour)
 {
 	unsigned hour12 = hour % 12 ? hour % 12 : 12;
 
-	if (rtc->ram[RTC_B] & B_24_HOURS)
+	if (rtc->ram[RTC_B] & RTC_B_24_HOURS)
 		return encode(rtc, hour);
-	return encode(rtc, hour12) | (hour >= 12 ? HOURS_PM : 0);
+	return encode(rtc, hour12) | (hour >= 12 ? RTC_HOURS_PM : 0);
 }
 
 /* 24 or more for what is no hour. */
@@ -121,12 +56,12 @@ static unsigned decode_hour(const struct rtc *rtc, u8 value)
 {
 	unsigned hour;
 
-	if (rtc->ram[RTC_B] & B_24_HOURS)
+	if (rtc->ram[RTC_B] & RTC_B_24_HOURS)
 		return decode(rtc, value);
-	hour = decode(rtc, value & ~HOURS_PM);
+	hour = decode(rtc, value & ~RTC_HOURS_PM);
 	if (hour < 1 || hour > 12)
 		return 24;
-	return hour % 12 + (value & HOURS_PM ? 12 : 0);
+	return hour % 12 + (value & RTC_HOURS_PM ? 12 : 0);
 }
 
 static bool is_time_register(u8 index)
@@ -138,13 +73,15 @@ static bool is_time_register(u8 index)
 /* Time to registers, as an update cycle does. */
 static void load_time(struct rtc *rtc)
 {
-	struct civil_time t;
+	s64 guest = host_seconds() + rtc->offset;
+	u64 seconds = MAX(guest, (s64)0);
+	struct calendar_time t;
 
-	civil_from_seconds(host_seconds() + rtc->offset, &t);
+	calendar_from_seconds(seconds, &t);
 	rtc->ram[RTC_SECONDS] = encode(rtc, t.second);
 	rtc->ram[RTC_MINUTES] = encode(rtc, t.minute);
 	rtc->ram[RTC_HOURS] = encode_hour(rtc, t.hour);
-	rtc->ram[RTC_DAY_OF_WEEK] = encode(rtc, t.weekday);
+	rtc->ram[RTC_DAY_OF_WEEK] = encode(rtc, (seconds / SECONDS_PER_DAY + THURSDAY - 1) % 7 + 1);
 	rtc->ram[RTC_DAY_OF_MONTH] = encode(rtc, t.day);
 	rtc->ram[RTC_MONTH] = encode(rtc, t.month);
 	rtc->ram[RTC_YEAR] = encode(rtc, t.year % 100);
@@ -154,7 +91,7 @@ static void load_time(struct rtc *rtc)
 /* Registers to time. What is no time leaves the clock as it was. */
 static void store_time(struct rtc *rtc)
 {
-	struct civil_time t = {
+	struct calendar_time t = {
 		.second = decode(rtc, rtc->ram[RTC_SECONDS]),
 		.minute = decode(rtc, rtc->ram[RTC_MINUTES]),
 		.hour = decode_hour(rtc, rtc->ram[RTC_HOURS]),
@@ -162,18 +99,14 @@ static void store_time(struct rtc *rtc)
 		.month = decode(rtc, rtc->ram[RTC_MONTH]),
 		.year = decode(rtc, rtc->ram[RTC_CENTURY]) * 100 + decode(rtc, rtc->ram[RTC_YEAR]),
 	};
-	s64 seconds;
 
-	if (!civil_valid(&t))
-		return;
-	seconds = days_from_civil(t.year, t.month, t.day) * SECONDS_PER_DAY + t.hour * 3600 +
-		  t.minute * 60 + t.second;
-	rtc->offset = seconds - host_seconds();
+	if (in_range(&t))
+		rtc->offset = calendar_to_seconds(&t) - host_seconds();
 }
 
 static bool clock_stopped(const struct rtc *rtc)
 {
-	return rtc->ram[RTC_B] & B_SET;
+	return rtc->ram[RTC_B] & RTC_B_SET;
 }
 
 static u8 read_a(const struct rtc *rtc)
@@ -181,7 +114,7 @@ static u8 read_a(const struct rtc *rtc)
 	bool updating =
 		!clock_stopped(rtc) && clock_ns() % NS_PER_SECOND >= NS_PER_SECOND - UPDATE_NS;
 
-	return rtc->ram[RTC_A] | (updating ? A_UPDATE_IN_PROGRESS : 0);
+	return rtc->ram[RTC_A] | (updating ? RTC_A_UPDATE_IN_PROGRESS : 0);
 }
 
 static u8 read_register(struct rtc *rtc)
@@ -194,7 +127,7 @@ static u8 read_register(struct rtc *rtc)
 	case RTC_C:
 		return 0; /* no interrupt flag is ever set */
 	case RTC_D:
-		return D_VALID_RAM;
+		return RTC_D_VALID_RAM;
 	default:
 		return rtc->ram[rtc->index];
 	}
@@ -203,7 +136,7 @@ static u8 read_register(struct rtc *rtc)
 /* SET stops the clock with the current time in the registers; clearing it starts from what is there. */
 static void write_b(struct rtc *rtc, u8 value)
 {
-	bool stop = value & B_SET;
+	bool stop = value & RTC_B_SET;
 
 	if (stop && !clock_stopped(rtc))
 		load_time(rtc);
@@ -227,7 +160,7 @@ static void write_register(struct rtc *rtc, u8 value)
 {
 	switch (rtc->index) {
 	case RTC_A:
-		rtc->ram[RTC_A] = value & ~A_UPDATE_IN_PROGRESS;
+		rtc->ram[RTC_A] = value & ~RTC_A_UPDATE_IN_PROGRESS;
 		break;
 	case RTC_B:
 		write_b(rtc, value);
@@ -282,12 +215,12 @@ void rtc_init(struct rtc *rtc)
 {
 	memset(rtc, 0, sizeof(*rtc));
 	rtc->ram[RTC_A] = A_RESET;
-	rtc->ram[RTC_B] = B_24_HOURS;
+	rtc->ram[RTC_B] = RTC_B_24_HOURS;
 }
 
 void rtc_reset(struct rtc *rtc)
 {
 	spin_lock(&rtc->lock);
-	write_b(rtc, rtc->ram[RTC_B] & ~(B_SET | B_INTERRUPTS));
+	write_b(rtc, rtc->ram[RTC_B] & ~(RTC_B_SET | B_INTERRUPTS));
 	spin_unlock(&rtc->lock);
 }

@@ -8,11 +8,9 @@
 
 #include "core/iobus.h"
 #include "core/spinlock.h"
+#include "core/vdev/rtc_regs.h"
 
-#define RTC_PORT    0x70
-#define RTC_PORTS   2
-#define RTC_CENTURY 0x32 /* also in the FADT */
-#define RTC_NVRAM   128
+#define RTC_NVRAM 128
 
 struct rtc {
 	struct spinlock lock;

@@ -3,6 +3,7 @@
 #   test_NAME_SRC := core/a.c core/b.c
 # Optional: test_NAME_CFLAGS, test_NAME_LIBS, test_NAME_SAN := thread (instead of address,undefined).
 test_acpi_reader_SRC := $(wildcard drivers/acpi/*.c)
+test_calendar_SRC := core/calendar.c
 test_clock_SRC := arch/x86/clock_scale.c
 test_config_SRC := $(wildcard core/config*.c) core/suggest.c
 test_console_SRC := core/work.c arch/fake/fake.c
@@ -64,7 +65,7 @@ test_guest_msr_CFLAGS := -Iarch/x86
 test_guest_walk_SRC := arch/x86/guest_walk.c
 test_guest_xstate_SRC := $(GUEST_CPU_SRC)
 test_guest_xstate_CFLAGS := -Iarch/x86
-test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/unix_time.c boot/efi/early_paging.c
+test_handover_SRC := boot/handover_build.c boot/memory_map.c boot/efi/early_paging.c
 test_http_boot_SRC := boot/efi/http_boot.c boot/efi/http_url.c
 test_http_boot_CFLAGS := $(EFI_CALLS_CFLAGS)
 test_http_boot_LIBS := $(EFI_LIB)/libefi.a
@@ -224,7 +225,7 @@ test_pv_ipi_SRC := $(test_guest_abi_SRC)
 test_pv_ipi_CFLAGS := -Iarch/x86
 test_pvclock_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/pvclock.c
 test_pvclock_CFLAGS := $(X86_TEST_CFLAGS)
-test_rtc_SRC := arch/fake/fake.c core/vdev/rtc.c
+test_rtc_SRC := arch/fake/fake.c core/calendar.c core/vdev/rtc.c
 test_steal_time_SRC := $(GUEST_CPU_SRC)
 test_steal_time_CFLAGS := -Iarch/x86
 test_steal_time_threads_SRC := $(FAKE_VCPU_SRC) $(GUEST_MEMORY_SRC) arch/x86/steal_time.c
@@ -240,7 +241,7 @@ test_svm_instruction_CFLAGS := $(X86_TEST_CFLAGS)
 test_uart16550_SRC := $(FAKE_VCPU_SRC) core/vdev/uart16550.c
 test_uart16550_CFLAGS := $(X86_TEST_CFLAGS)
 test_vdevs_SRC := $(LAPIC_SRC) $(ACPI_SRC) $(filter-out \
-	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/iobus.c core/epoch.c core/log.c \
+	core/vdev/acpi_tables.c,$(wildcard core/vdev/*.c)) core/calendar.c core/iobus.c core/epoch.c core/log.c \
 	core/work.c core/entropy.c core/chacha20.c core/files.c core/network.c core/pmem.c arch/x86/msi.c
 test_vdevs_CFLAGS := $(X86_TEST_CFLAGS)
 test_golden_platform_SRC := $(test_vdevs_SRC) $(wildcard net/*.c) tests/unit/golden.c

@@ -8,7 +8,6 @@
 
 #include "boot/efi/early_paging.h"
 #include "boot/handover_build.h"
-#include "boot/unix_time.h"
 
 static struct handover h;
 
@@ -135,38 +134,6 @@ static void test_copy_text(void **state)
 	assert_string_equal(text, "");
 }
 
-static s64 at(unsigned y, unsigned mo, unsigned d, unsigned h_, unsigned mi, unsigned s)
-{
-	return unix_time(&(struct calendar_time){ y, mo, d, h_, mi, s });
-}
-
-static void test_unix_time(void **state)
-{
-	(void)state;
-	assert_int_equal(at(1970, 1, 1, 0, 0, 1), 1);
-	assert_int_equal(at(1972, 3, 1, 0, 0, 0), 68256000);
-	assert_int_equal(at(2000, 2, 29, 12, 0, 0), 951825600);
-	assert_int_equal(at(2026, 1, 1, 0, 0, 0), 1767225600);
-	assert_int_equal(at(2100, 3, 1, 0, 0, 0), 4107542400);
-	assert_int_equal(at(2038, 1, 19, 3, 14, 8), 2147483648);
-	assert_int_equal(at(9999, 12, 31, 23, 59, 59), 253402300799);
-}
-
-static void test_unix_time_invalid(void **state)
-{
-	(void)state;
-	assert_int_equal(at(1969, 12, 31, 0, 0, 0), 0);
-	assert_int_equal(at(10000, 1, 1, 0, 0, 0), 0);
-	assert_int_equal(at(2026, 0, 1, 0, 0, 0), 0);
-	assert_int_equal(at(2026, 13, 1, 0, 0, 0), 0);
-	assert_int_equal(at(2026, 1, 0, 0, 0, 0), 0);
-	assert_int_equal(at(2026, 4, 31, 0, 0, 0), 0);
-	assert_int_equal(at(2100, 2, 29, 0, 0, 0), 0);
-	assert_int_equal(at(2026, 1, 1, 24, 0, 0), 0);
-	assert_int_equal(at(2026, 1, 1, 0, 60, 0), 0);
-	assert_int_equal(at(2026, 1, 1, 0, 0, 60), 0);
-}
-
 /* Walks the tables as the processor does; ~0 where nothing is mapped. */
 static u64 translate(const u64 *tables, u64 tables_phys, u64 va)
 {
@@ -211,8 +178,6 @@ int main(void)
 		cmocka_unit_test_setup(test_files, setup),
 		cmocka_unit_test_setup(test_is_config, setup),
 		cmocka_unit_test(test_copy_text),
-		cmocka_unit_test(test_unix_time),
-		cmocka_unit_test(test_unix_time_invalid),
 		cmocka_unit_test(test_early_paging),
 	};
 
