@@ -7,56 +7,9 @@
 #include "core/console.h"
 #include "core/vm.h"
 
-enum uart_register { /* with DLAB 0; at 0 and 1 the divisor with DLAB 1 */
-	UART_RBR_THR,
-	UART_IER,
-	UART_IIR_FCR,
-	UART_LCR,
-	UART_MCR,
-	UART_LSR,
-	UART_MSR,
-	UART_SCR,
-};
-
-#define IER_RX_AVAILABLE BIT(0)
-#define IER_TX_EMPTY	 BIT(1)
-#define IER_LINE_STATUS	 BIT(2)
-#define IER_MODEM_STATUS BIT(3)
-#define IER_MASK	 0x0f
-
-#define IIR_NONE	 0x01
-#define IIR_MODEM_STATUS 0x00
-#define IIR_TX_EMPTY	 0x02
-#define IIR_RX_AVAILABLE 0x04
-#define IIR_LINE_STATUS	 0x06
-#define IIR_FIFO_ENABLED 0xc0
-
-#define FCR_ENABLE   BIT(0)
-#define FCR_CLEAR_RX BIT(1)
-#define FCR_CLEAR_TX BIT(2)
-
-#define LCR_DLAB BIT(7)
-
-#define MCR_DTR	 BIT(0)
-#define MCR_RTS	 BIT(1)
-#define MCR_OUT1 BIT(2)
-#define MCR_OUT2 BIT(3)
-#define MCR_LOOP BIT(4)
-#define MCR_MASK 0x1f
-
-#define LSR_DATA_READY BIT(0)
-#define LSR_OVERRUN    BIT(1)
-#define LSR_THR_EMPTY  BIT(5)
-#define LSR_TX_IDLE    BIT(6)
-
-#define MSR_DELTA_MASK	0x0f
-#define MSR_TRAILING_RI BIT(2)
-#define MSR_CTS		BIT(4)
-#define MSR_DSR		BIT(5)
-#define MSR_RI		BIT(6)
-#define MSR_DCD		BIT(7)
-#define MSR_CONNECTED	(MSR_CTS | MSR_DSR | MSR_DCD)
-#define MSR_DELTA_SHIFT 4
+#define IER_MASK      0x0f
+#define MCR_MASK      0x1f
+#define MSR_CONNECTED (MSR_CTS | MSR_DSR | MSR_DCD)
 
 static unsigned fifo_limit(const struct uart *uart)
 {

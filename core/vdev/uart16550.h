@@ -8,13 +8,11 @@
 
 #include "core/iobus.h"
 #include "core/spinlock.h"
+#include "core/vdev/uart_regs.h"
 
 struct vm;
 
-#define UART_COM1_PORT 0x3f8
-#define UART_COM1_IRQ  4
-#define UART_PORTS     8
-#define UART_FIFO_SIZE 16
+#define UART_COM1_IRQ 4
 
 struct uart_fifo {
 	u8 byte[UART_FIFO_SIZE];

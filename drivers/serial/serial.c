@@ -128,10 +128,10 @@ static struct log_sink sink = {
 
 void early_console_init(void)
 {
-	if (!uart_probe(COM1_PORT))
+	if (!uart_probe(UART_COM1_PORT))
 		return;
-	uart_setup(COM1_PORT);
-	serial.port = COM1_PORT;
+	uart_setup(UART_COM1_PORT);
+	serial.port = UART_COM1_PORT;
 	log_add_sink(&sink);
 }
 
@@ -254,7 +254,7 @@ int serial_read_sync(void)
 static int irq_of(u16 port)
 {
 	switch (port) {
-	case COM1_PORT:
+	case UART_COM1_PORT:
 	case 0x3e8:
 		return 4;
 	case 0x2f8:

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers of the 16550 UART at an I/O port (PC16550D datasheet, 8.0). */
+/* A 16550 UART of the machine, at an I/O port. */
 #ifndef FIRN_DRIVERS_UART16550_H
 #define FIRN_DRIVERS_UART16550_H
 
-#include "core/types.h"
-
-#define COM1_PORT      0x3f8
-#define UART_FIFO_SIZE 16
+#include "core/vdev/uart_regs.h"
 
 /* False: there is no UART at this port. */
 bool uart_probe(u16 port);

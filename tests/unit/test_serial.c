@@ -19,26 +19,6 @@
 #include "drivers/serial/uart16550.h"
 #include "fake.h"
 
-enum {
-	DATA,
-	IER,
-	IIR,
-	LCR,
-	MCR,
-	LSR,
-	MSR,
-	SCRATCH
-};
-
-#define IER_RX	     0x01
-#define IER_TX	     0x02
-#define IIR_NONE     0x01
-#define IIR_TX_EMPTY 0x02
-#define IIR_RX	     0x04
-#define LCR_DLAB     0x80
-#define LSR_DATA     0x01
-#define LSR_TX_EMPTY 0x60
-
 #define NS_PER_MS 1000000ull
 
 /*
@@ -67,9 +47,9 @@ static unsigned ready_calls;
 
 static u8 source(void)
 {
-	if ((uart.ier & IER_RX) && uart.nr_rx)
-		return IIR_RX;
-	if ((uart.ier & IER_TX) && uart.thr_pending)
+	if ((uart.ier & IER_RX_AVAILABLE) && uart.nr_rx)
+		return IIR_RX_AVAILABLE;
+	if ((uart.ier & IER_TX_EMPTY) && uart.thr_pending)
 		return IIR_TX_EMPTY;
 	return IIR_NONE;
 }
@@ -124,7 +104,7 @@ static u8 read_lsr(void)
 		uart.countdown = uart.slow;
 		uart.thr_pending |= --uart.sending == 0;
 	}
-	return (uart.nr_rx ? LSR_DATA : 0) | (uart.sending ? 0 : LSR_TX_EMPTY);
+	return (uart.nr_rx ? LSR_DATA_READY : 0) | (uart.sending ? 0 : LSR_THR_EMPTY | LSR_TX_IDLE);
 }
 
 u32 fake_in(u16 port, unsigned width)
@@ -132,19 +112,19 @@ u32 fake_in(u16 port, unsigned width)
 	u8 value = 0;
 
 	assert_int_equal(width, 1);
-	assert_false((uart.lcr & LCR_DLAB) && port <= COM1_PORT + IER);
+	assert_false((uart.lcr & LCR_DLAB) && port <= UART_COM1_PORT + UART_IER);
 	count_access();
-	switch (port - COM1_PORT) {
-	case DATA:
+	switch (port - UART_COM1_PORT) {
+	case UART_RBR_THR:
 		value = read_data();
 		break;
-	case IIR:
+	case UART_IIR_FCR:
 		value = read_iir();
 		break;
-	case LSR:
+	case UART_LSR:
 		value = read_lsr();
 		break;
-	case SCRATCH:
+	case UART_SCR:
 		value = uart.scratch;
 		break;
 	}
@@ -168,21 +148,21 @@ void fake_out(u16 port, u32 value, unsigned width)
 {
 	assert_int_equal(width, 1);
 	count_access();
-	switch (port - COM1_PORT) {
-	case DATA:
+	switch (port - UART_COM1_PORT) {
+	case UART_RBR_THR:
 		if (!(uart.lcr & LCR_DLAB))
 			send(value);
 		break;
-	case IER:
+	case UART_IER:
 		if (uart.lcr & LCR_DLAB)
 			break;
-		uart.thr_pending |= (value & ~uart.ier & IER_TX) && !uart.sending;
+		uart.thr_pending |= (value & ~uart.ier & IER_TX_EMPTY) && !uart.sending;
 		uart.ier = value;
 		break;
-	case LCR:
+	case UART_LCR:
 		uart.lcr = value;
 		break;
-	case SCRATCH:
+	case UART_SCR:
 		uart.scratch = value;
 		break;
 	}
