@@ -5,24 +5,18 @@
 #include "arch/x86/apic_timer.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/interrupts.h"
-#include "arch/x86/lapic.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/x86.h"
 #include "core/log.h"
 
-#define APIC_BASE_ADDRESS   0x000ffffffffff000ull
 #define APIC_REGISTERS	    0x400
 #define CPUID_APIC_ID_SHIFT 24
 #define XAPIC_ID_SHIFT	    24
 
 #define VERSION_MAX_LVT_SHIFT 16
-#define SVR_ENABLE	      BIT(8)
 #define LVT_NMI		      (DELIVERY_NMI << 8)
 
-#define ICR_DELIVERY_SHIFT 8
-#define ICR_PENDING	   BIT(12)
-#define ICR_ASSERT	   BIT(14)
-#define ICR_SEND_SPINS	   100000
+#define ICR_SEND_SPINS 100000
 
 static volatile u32 *registers; /* NULL in x2APIC mode */
 static bool ready;		/* apic_init() has been here */
@@ -117,7 +111,7 @@ static void end_leftovers(void)
 void apic_init_cpu(void)
 {
 	set_mode();
-	apic_write(APIC_SVR, SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
+	apic_write(APIC_SVR, APIC_SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
 	apic_write(APIC_TPR, 0);
 	apic_mask_local();
 	/* The NMI line of a PC; the LINT0 line is the 8259's, which is masked. */

@@ -3,10 +3,8 @@
 #ifndef FIRN_X86_APIC_H
 #define FIRN_X86_APIC_H
 
+#include "arch/x86/apic_regs.h"
 #include "core/err.h"
-
-#define APIC_LVT_MASKED		BIT(16)
-#define APIC_LVT_TIMER_DEADLINE (2ull << 17)
 
 /* Decides the mode for all CPUs and maps the registers if they are memory. Boot CPU. */
 enum firn_err apic_init(void);
@@ -30,7 +28,7 @@ void apic_send_sipi(u32 apic_id, u64 trampoline);
 /* All sources of interrupts at this CPU's LAPIC off (before leaving the machine to firmware). At any time. */
 void apic_mask_local(void);
 
-/* Registers by their xAPIC offsets (arch/x86/lapic.h), in either mode. */
+/* Registers by their xAPIC offsets (arch/x86/apic_regs.h), in either mode. */
 u32 apic_read(u32 offset);
 void apic_write(u32 offset, u32 value);
 

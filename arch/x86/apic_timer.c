@@ -7,7 +7,6 @@
 #include "arch/x86/clock_scale.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/interrupts.h"
-#include "arch/x86/lapic.h"
 #include "arch/x86/x86.h"
 
 #define DIVIDE_BY_1    0xb
@@ -35,7 +34,8 @@ void apic_timer_calibrate(void)
 void apic_timer_init_cpu(void)
 {
 	if (cpu_features.tsc_deadline) {
-		apic_write(APIC_LVT_TIMER, APIC_LVT_TIMER_DEADLINE | IRQ_VECTOR_TIMER);
+		apic_write(APIC_LVT_TIMER,
+			   TIMER_TSC_DEADLINE << LVT_TIMER_MODE_SHIFT | IRQ_VECTOR_TIMER);
 		/* The mode must be there before the deadline is written (SDM 3A 10.5.4.1). */
 		__asm__ volatile("mfence; lfence" : : : "memory");
 		wrmsr(MSR_IA32_TSC_DEADLINE, 0);

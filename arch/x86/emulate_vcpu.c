@@ -15,7 +15,6 @@
 #include "core/iobus.h"
 
 #define STI_OR_MOV_SS_BLOCKING 3ull /* VREG_INTERRUPTIBILITY bits 1:0 */
-#define APIC_BASE_ADDRESS      0x000ffffffffff000ull
 #define APIC_REGISTER_LEN      4
 
 struct vcpu_emu {

@@ -4,31 +4,12 @@
 
 #include <string.h>
 
+#include "arch/x86/ioapic_regs.h"
 #include "arch/x86/lapic.h"
 #include "core/vm.h"
 
-/* Memory-mapped registers */
-#define IOREGSEL 0x00
-#define IOWIN	 0x10
-#define IOEOIR	 0x40
-
-/* Registers behind IOREGSEL */
-#define IOAPICID       0x00
-#define IOAPICVER      0x01
-#define IOAPICARB      0x02
-#define IOREDTBL       0x10 /* two per pin: low, high */
 #define IOAPIC_ID_MASK 0x0f000000u
-#define IOAPIC_VERSION (0x20u | (IOAPIC_PINS - 1) << 16)
-
-/* Redirection entry */
-#define RTE_VECTOR	   0xffull
-#define RTE_DELIVERY_SHIFT 8
-#define RTE_DELIVERY_MASK  7u
-#define RTE_LOGICAL	   BIT(11)
-#define RTE_REMOTE_IRR	   BIT(14)
-#define RTE_LEVEL	   BIT(15)
-#define RTE_MASKED	   BIT(16)
-#define RTE_DEST_SHIFT	   56
+#define IOAPIC_VERSION (0x20u | (IOAPIC_PINS - 1) << IOAPICVER_MAX_PIN_SHIFT)
 /* Vector, delivery mode, destination mode, polarity, trigger, mask, destination */
 #define RTE_WRITABLE (0xff00000000000000ull | 0x1afffull)
 
@@ -76,7 +57,7 @@ static void write_redirection(struct ioapic *ioapic, unsigned pin, u64 value)
 
 static u32 read_register(const struct ioapic *ioapic)
 {
-	u32 index = ioapic->select - IOREDTBL;
+	u32 index = ioapic->select - IOREDTBL(0);
 
 	switch (ioapic->select) {
 	case IOAPICID:
@@ -87,19 +68,19 @@ static u32 read_register(const struct ioapic *ioapic)
 	default:
 		break;
 	}
-	if (ioapic->select < IOREDTBL || index >= 2 * IOAPIC_PINS)
+	if (ioapic->select < IOREDTBL(0) || index >= 2 * IOAPIC_PINS)
 		return 0;
 	return ioapic->redirection[index / 2] >> (index % 2 * 32);
 }
 
 static void write_register(struct ioapic *ioapic, u32 value)
 {
-	u32 index = ioapic->select - IOREDTBL;
+	u32 index = ioapic->select - IOREDTBL(0);
 	u64 rte;
 
 	if (ioapic->select == IOAPICID)
 		ioapic->id = value & IOAPIC_ID_MASK;
-	if (ioapic->select < IOREDTBL || index >= 2 * IOAPIC_PINS)
+	if (ioapic->select < IOREDTBL(0) || index >= 2 * IOAPIC_PINS)
 		return;
 	rte = ioapic->redirection[index / 2];
 	rte = index % 2 ? (u32)rte | (u64)value << 32 : (rte & ~0xffffffffull) | value;

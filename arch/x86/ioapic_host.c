@@ -3,6 +3,7 @@
 #include "arch/x86/ioapic_host.h"
 
 #include "arch/x86/cpu.h"
+#include "arch/x86/ioapic_regs.h"
 #include "arch/x86/msi.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/platform.h"
@@ -10,20 +11,7 @@
 
 #define DEFAULT_ADDRESS 0xfec00000u
 #define IOAPIC_SIZE	0x20
-
-/* Register window, 82093AA 3.1 */
-#define IOREGSEL 0x00
-#define IOWIN	 0x10
-
-/* Registers behind the window, 82093AA 3.2 */
-#define IOAPICVER	   0x01
-#define IOREDTBL(pin)	   (0x10 + 2 * (pin))
-#define VERSION_ABSENT	   0xffffffffu
-#define VERSION_MAX_PIN(v) ((v) >> 16 & 0xff)
-#define REDIRECTION_LOW	   BIT(13) /* active low */
-#define REDIRECTION_LEVEL  BIT(15)
-#define REDIRECTION_MASKED BIT(16)
-#define REDIRECTION_DEST   24 /* in the upper half */
+#define VERSION_ABSENT	0xffffffffu
 
 struct io_apic {
 	volatile u32 *registers;
@@ -47,7 +35,7 @@ static void write(const struct io_apic *io, u32 reg, u32 value)
 static void mask_pins(const struct io_apic *io)
 {
 	for (u32 pin = 0; pin < io->pins; pin++) {
-		write(io, IOREDTBL(pin), REDIRECTION_MASKED);
+		write(io, IOREDTBL(pin), RTE_MASKED);
 		write(io, IOREDTBL(pin) + 1, 0);
 	}
 }
@@ -64,7 +52,7 @@ static void add(u64 address, u32 gsi_base)
 	if (version == VERSION_ABSENT || version == 0)
 		return;
 	io->gsi_base = gsi_base;
-	io->pins = VERSION_MAX_PIN(version) + 1;
+	io->pins = (version >> IOAPICVER_MAX_PIN_SHIFT & IOAPICVER_MAX_PIN_MASK) + 1;
 	mask_pins(io);
 	log_debug("ioapic: 0x%lx, GSI %u to %u", (unsigned long)address, gsi_base,
 		  gsi_base + io->pins - 1);
@@ -112,9 +100,9 @@ enum firn_err ioapic_route_isa(unsigned irq, u8 vector, unsigned cpu)
 	if (cpus[cpu].apic_id > MSI_DEST_MAX)
 		return ERR_RANGE;
 	pin = isa.gsi - io->gsi_base;
-	low |= isa.level ? REDIRECTION_LEVEL : 0;
-	low |= isa.active_low ? REDIRECTION_LOW : 0;
-	write(io, IOREDTBL(pin) + 1, cpus[cpu].apic_id << REDIRECTION_DEST);
+	low |= isa.level ? RTE_LEVEL : 0;
+	low |= isa.active_low ? RTE_ACTIVE_LOW : 0;
+	write(io, IOREDTBL(pin) + 1, cpus[cpu].apic_id << (RTE_DEST_SHIFT - 32));
 	write(io, IOREDTBL(pin), low);
 	return FIRN_OK;
 }

@@ -21,7 +21,7 @@
 #define SVR_RESET 0xffu
 #define DFR_RESET 0xffffffffu
 #define DFR_ONES  0x0fffffffu /* always read as ones */
-#define LVT_RESET ((u32)LVT_MASKED)
+#define LVT_RESET ((u32)APIC_LVT_MASKED)
 
 #define CPUID_ADDRESS_SIZES 0x80000008u
 #define MAX_PHYS_BITS	    52 /* SDM 3A 4.1.4 */
@@ -132,7 +132,8 @@ u32 lapic_read(struct lapic *lapic, u32 offset)
 static void mask_all_lvts(struct lapic *lapic)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(lvt_offsets); i++)
-		lapic_set_reg(lapic, lvt_offsets[i], lapic_reg(lapic, lvt_offsets[i]) | LVT_MASKED);
+		lapic_set_reg(lapic, lvt_offsets[i],
+			      lapic_reg(lapic, lvt_offsets[i]) | APIC_LVT_MASKED);
 }
 
 /* A write latches what was collected since the last one (SDM 3A 10.5.3). */
@@ -153,7 +154,7 @@ static void self_ipi(struct lapic *lapic, u8 vector)
 static void write_lvt(struct lapic *lapic, u32 offset, u32 value)
 {
 	/* While software-disabled, mask bits are set and stay set (SDM 3A 10.4.7.2). */
-	lapic_set_reg(lapic, offset, lapic_sw_enabled(lapic) ? value : value | LVT_MASKED);
+	lapic_set_reg(lapic, offset, lapic_sw_enabled(lapic) ? value : value | APIC_LVT_MASKED);
 	if (offset == APIC_LVT_TIMER)
 		lapic_timer_lvt_written(lapic);
 }

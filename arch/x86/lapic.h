@@ -12,6 +12,7 @@
 #ifndef FIRN_X86_LAPIC_H
 #define FIRN_X86_LAPIC_H
 
+#include "arch/x86/apic_regs.h"
 #include "core/err.h"
 #include "core/timer.h"
 #include "core/types.h"
@@ -20,44 +21,6 @@ struct vcpu;
 struct vm;
 
 #define LAPIC_DEFAULT_BASE 0xfee00000ull
-
-#define APIC_ID		   0x020
-#define APIC_VERSION	   0x030
-#define APIC_TPR	   0x080
-#define APIC_APR	   0x090
-#define APIC_PPR	   0x0a0
-#define APIC_EOI	   0x0b0
-#define APIC_RRD	   0x0c0
-#define APIC_LDR	   0x0d0
-#define APIC_DFR	   0x0e0
-#define APIC_SVR	   0x0f0
-#define APIC_ISR	   0x100
-#define APIC_TMR	   0x180
-#define APIC_IRR	   0x200
-#define APIC_ESR	   0x280
-#define APIC_LVT_CMCI	   0x2f0
-#define APIC_ICR_LOW	   0x300
-#define APIC_ICR_HIGH	   0x310
-#define APIC_LVT_TIMER	   0x320
-#define APIC_LVT_THERMAL   0x330
-#define APIC_LVT_PERF	   0x340
-#define APIC_LVT_LINT0	   0x350
-#define APIC_LVT_LINT1	   0x360
-#define APIC_LVT_ERROR	   0x370
-#define APIC_TIMER_INITIAL 0x380
-#define APIC_TIMER_CURRENT 0x390
-#define APIC_TIMER_DIVIDE  0x3e0
-#define APIC_SELF_IPI	   0x3f0
-
-enum lapic_delivery {
-	DELIVERY_FIXED = 0,
-	DELIVERY_LOWEST = 1,
-	DELIVERY_SMI = 2,
-	DELIVERY_NMI = 4,
-	DELIVERY_INIT = 5,
-	DELIVERY_SIPI = 6,
-	DELIVERY_EXTINT = 7,
-};
 
 /* Bits of lapic.attention */
 #define LAPIC_IRR_CHANGED BIT(0) /* merged by lapic_has_work, not reported by lapic_sync_pir yet */

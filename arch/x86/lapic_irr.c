@@ -275,11 +275,11 @@ void lapic_fire_lvt(struct lapic *lapic, u32 lvt_offset)
 {
 	u32 lvt = lapic_reg(lapic, lvt_offset);
 
-	if (!lapic_enabled(lapic) || (lvt & LVT_MASKED))
+	if (!lapic_enabled(lapic) || (lvt & APIC_LVT_MASKED))
 		return;
 	/* SDM 3A 10.5.1: handling it sets its mask. */
 	if (lvt_offset == APIC_LVT_PERF)
-		lapic_set_reg(lapic, lvt_offset, lvt | LVT_MASKED);
+		lapic_set_reg(lapic, lvt_offset, lvt | APIC_LVT_MASKED);
 	switch (lvt >> LVT_DELIVERY_SHIFT & LVT_DELIVERY_MASK) {
 	case DELIVERY_FIXED:
 		if (exit_trace_is_on(lapic->vcpu))

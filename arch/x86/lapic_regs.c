@@ -7,7 +7,6 @@
 #define BITMAP_END	0x80 /* eight registers, 16 bytes apart */
 #define BITMAP_INDEX(o) (((o)&0x70) >> 4)
 #define ILLEGAL_VECTORS 0xffffu /* of the first register: vectors 0-15 */
-#define ICR_PENDING	BIT(12) /* delivery status, read-only */
 
 static bool in_bitmap(u32 offset, u32 first)
 {

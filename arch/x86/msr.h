@@ -11,6 +11,7 @@
 #define APIC_BASE_BSP		   BIT(8)
 #define APIC_BASE_EXTD		   BIT(10) /* x2APIC mode */
 #define APIC_BASE_ENABLE	   BIT(11)
+#define APIC_BASE_ADDRESS	   0x000ffffffffff000ull
 #define MSR_SMI_COUNT		   0x34
 #define MSR_IA32_FEATURE_CONTROL   0x3a
 #define FEATURE_CONTROL_LOCKED	   BIT(0)

@@ -8,8 +8,6 @@
 #include "core/arch.h"
 #include "core/log.h"
 
-#define APIC_BASE_ADDRESS(base) ((base)&0x000ffffffffff000ull)
-
 /*
  * The APIC-access page is mapped at the default base for the VM's life. A guest that moves its
  * APIC elsewhere is answered by the emulator, which asks lapic_enabled() and the base.
@@ -30,7 +28,8 @@ void vmx_update_apic_mode(struct vcpu *vcpu)
 	controls = vmread(PROC_BASED_CONTROLS2) & ~(u64)(PROC2_APIC_ACCESSES | PROC2_X2APIC);
 	if (lapic_x2apic(lapic))
 		mode = PROC2_X2APIC;
-	else if (lapic_enabled(lapic) && APIC_BASE_ADDRESS(lapic->apic_base) == LAPIC_DEFAULT_BASE)
+	else if (lapic_enabled(lapic) &&
+		 (lapic->apic_base & APIC_BASE_ADDRESS) == LAPIC_DEFAULT_BASE)
 		mode = PROC2_APIC_ACCESSES;
 	vmwrite(PROC_BASED_CONTROLS2, controls | mode);
 	vmwrite(MSR_BITMAP, virt_to_phys(vmx_msr_bitmap(vcpu->vm, mode == PROC2_X2APIC)));
