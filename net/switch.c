@@ -113,10 +113,10 @@ static u32 deliver(struct switch_port *port, const struct net_frame *frame)
 static u32 flood(struct switch_port *from, const struct net_frame *frame)
 {
 	struct net_switch *s = from->owner;
-	unsigned count = __atomic_load_n(&s->nr_ports, __ATOMIC_ACQUIRE);
+	unsigned nr_ports = __atomic_load_n(&s->nr_ports, __ATOMIC_ACQUIRE);
 	u32 bytes = 0;
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < nr_ports; i++)
 		if (&s->port[i] != from)
 			bytes += deliver(&s->port[i], frame);
 	return bytes;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "arch/x86/cpuid_bits.h"
 #include "arch/x86/cpuid_image.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/pv_eoi.h"
@@ -23,8 +24,7 @@
 #define DFR_ONES  0x0fffffffu /* always read as ones */
 #define LVT_RESET ((u32)APIC_LVT_MASKED)
 
-#define CPUID_ADDRESS_SIZES 0x80000008u
-#define MAX_PHYS_BITS	    52 /* SDM 3A 4.1.4 */
+#define MAX_PHYS_BITS 52 /* SDM 3A 4.1.4 */
 
 #define R 0x01
 #define W 0x02
@@ -315,7 +315,7 @@ static u64 base_reserved_bits(struct vcpu *vcpu)
 {
 	u32 sizes[4];
 
-	vcpu_cpuid(vcpu, CPUID_ADDRESS_SIZES, 0, sizes);
+	vcpu_cpuid(vcpu, CPUID_ADDRESS, 0, sizes);
 	return ~(BIT(MIN(sizes[0] & 0xff, MAX_PHYS_BITS)) - 1) |
 	       (~(APIC_BASE_BSP | APIC_BASE_EXTD | APIC_BASE_ENABLE) & ~PAGE_MASK);
 }
