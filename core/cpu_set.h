@@ -25,9 +25,22 @@ static inline unsigned cpu_set_count(const struct cpu_set *set)
 {
 	unsigned count = 0;
 
-	for (unsigned cpu = 0; cpu < CPU_SET_SIZE; cpu++)
-		count += cpu_set_has(set, cpu);
+	for (unsigned i = 0; i < ARRAY_SIZE(set->word); i++)
+		for (u64 left = set->word[i]; left; left &= left - 1)
+			count++;
 	return count;
+}
+
+static inline void cpu_set_unite(struct cpu_set *set, const struct cpu_set *more)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(set->word); i++)
+		set->word[i] |= more->word[i];
+}
+
+static inline void cpu_set_subtract(struct cpu_set *set, const struct cpu_set *less)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(set->word); i++)
+		set->word[i] &= ~less->word[i];
 }
 
 static inline bool cpu_set_meet(const struct cpu_set *a, const struct cpu_set *b)

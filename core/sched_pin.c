@@ -10,6 +10,7 @@
 _Static_assert(CPU_SET_SIZE == MAX_CPUS, "a set has room for every CPU");
 
 static const struct firn_config *plan; /* NULL: VMs know nothing of each other */
+static struct cpu_set dedicated_cpus;  /* of all dedicated VMs */
 
 static bool is_pinned(const struct vm_config *vc)
 {
@@ -33,37 +34,30 @@ static bool could_be_dedicated(const struct vm_config *vc)
 
 	if (!plan || !is_pinned(vc) || vc->cap || vc->max_cpus > cpu_set_count(&mine))
 		return false;
-	for (unsigned i = 0; i < plan->nr_vms; i++) {
-		struct cpu_set other = usable(&plan->vm[i]);
+	for (const struct vm_config *other = plan->vm; other < plan->vm + plan->nr_vms; other++) {
+		struct cpu_set theirs;
 
-		if (&plan->vm[i] != vc && is_pinned(&plan->vm[i]) && cpu_set_meet(&mine, &other))
+		if (other == vc || !is_pinned(other))
+			continue;
+		theirs = usable(other);
+		if (cpu_set_meet(&mine, &theirs))
 			return false;
 	}
 	return true;
 }
 
-static struct cpu_set without_dedicated(struct cpu_set set)
+/* There is a VM without pin, and it would have no CPU left. */
+static bool somebody_has_none_left(const struct firn_config *config)
 {
-	for (unsigned i = 0; plan && i < plan->nr_vms; i++) {
-		struct cpu_set taken = usable(&plan->vm[i]);
+	bool found = false;
 
-		for (unsigned w = 0; could_be_dedicated(&plan->vm[i]) && w < ARRAY_SIZE(set.word);
-		     w++)
-			set.word[w] &= ~taken.word[w];
+	for (unsigned i = 0; i < config->nr_vms && !found; i++) {
+		struct cpu_set rest = usable(&config->vm[i]);
+
+		cpu_set_subtract(&rest, &dedicated_cpus);
+		found = !is_pinned(&config->vm[i]) && !cpu_set_count(&rest);
 	}
-	return set;
-}
-
-/* There is a VM without pin, and it would have no CPU left: then all share. */
-static bool nobody_is_dedicated(void)
-{
-	for (unsigned i = 0; plan && i < plan->nr_vms; i++) {
-		struct cpu_set rest = without_dedicated(usable(&plan->vm[i]));
-
-		if (!is_pinned(&plan->vm[i]) && !cpu_set_count(&rest))
-			return true;
-	}
-	return false;
+	return found;
 }
 
 static void warn_of_missing(const struct vm_config *vc)
@@ -80,33 +74,32 @@ static void warn_of_missing(const struct vm_config *vc)
 	}
 }
 
-static void reserve(const struct vm_config *vc)
-{
-	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++)
-		if (cpu_set_has(&vc->pin, cpu))
-			__atomic_store_n(&run_queues[cpu].reserved, 1, __ATOMIC_RELAXED);
-}
-
 void sched_plan(const struct firn_config *config)
 {
 	plan = config;
-	for (unsigned i = 0; i < config->nr_vms; i++)
+	dedicated_cpus = (struct cpu_set){ { 0 } };
+	for (unsigned i = 0; i < config->nr_vms; i++) {
+		struct cpu_set set = usable(&config->vm[i]);
+
 		warn_of_missing(&config->vm[i]);
-	if (nobody_is_dedicated())
+		if (could_be_dedicated(&config->vm[i]))
+			cpu_set_unite(&dedicated_cpus, &set);
+	}
+	if (somebody_has_none_left(config)) {
 		log_warn("VMs without pin have no CPU of their own: they share those of others");
-	for (unsigned i = 0; i < config->nr_vms; i++)
-		if (could_be_dedicated(&config->vm[i]) && !nobody_is_dedicated())
-			reserve(&config->vm[i]);
+		dedicated_cpus = (struct cpu_set){ { 0 } };
+	}
+	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++)
+		if (cpu_set_has(&dedicated_cpus, cpu))
+			__atomic_store_n(&run_queues[cpu].reserved, 1, __ATOMIC_RELAXED);
 }
 
 enum firn_err sched_admit(struct vm *vm)
 {
-	bool sharing = nobody_is_dedicated();
-
 	vm->cpus = usable(vm->config);
-	vm->dedicated = !sharing && could_be_dedicated(vm->config);
-	if (!is_pinned(vm->config) && !sharing)
-		vm->cpus = without_dedicated(vm->cpus);
+	vm->dedicated = could_be_dedicated(vm->config) && cpu_set_meet(&vm->cpus, &dedicated_cpus);
+	if (!is_pinned(vm->config))
+		cpu_set_subtract(&vm->cpus, &dedicated_cpus);
 	return cpu_set_count(&vm->cpus) ? FIRN_OK : ERR_NOENT;
 }
 
