@@ -9,6 +9,7 @@
 #define LOOPS	    1000
 #define TIMERS	    1000
 #define PERIOD	    20011 /* ticks; no multiple of anything that the host does regularly */
+#define BIN	    50	  /* ticks of a column of a histogram */
 #define SETTLE	    10000 /* ticks until the other one is in its HLT, and its CPU in another */
 #define VECTOR_PING 0x41
 #define VECTOR_PONG 0x51
@@ -93,6 +94,18 @@ static void report(const char *name, unsigned count)
 		      (unsigned long long)sample[(count - 1) * rows[i].percent / 100]);
 }
 
+/* Of what report() has sorted: how many there are in each column that is not empty. */
+static void print_histogram(const char *name, unsigned count)
+{
+	for (unsigned i = 0, n; i < count; i += n) {
+		u64 bin = sample[i] / BIN;
+
+		for (n = 1; i + n < count && sample[i + n] / BIN == bin; n++)
+			;
+		print("histogram %s %llu %u\n", name, (unsigned long long)(bin * BIN), n);
+	}
+}
+
 /* The interrupt there, and the one that its handler sends back. */
 static void bench_round_trip(const char *name, bool halted)
 {
@@ -138,6 +151,7 @@ static void bench_lateness(const char *name, bool halted)
 	for (unsigned n = 0; n < TIMERS; n++)
 		sample[n] = lateness(halted);
 	report(name, TIMERS);
+	print_histogram(name, TIMERS);
 	/* Not early: as a difference that would be a huge number. */
 	check(name, sample[TIMERS - 1] < guest_tsc_khz() * 1000, "%llu ticks",
 	      (unsigned long long)sample[TIMERS - 1]);

@@ -81,7 +81,7 @@ bool virtio_find(struct virtio_guest *d, unsigned slot, u16 device_id)
 	return d->common && d->notify;
 }
 
-static void set_vector(struct virtio_guest *d, unsigned vector, u8 irq)
+static void set_entry(struct virtio_guest *d, unsigned vector, u8 irq)
 {
 	volatile u32 *entry = d->msix + 4 * vector;
 
@@ -133,16 +133,21 @@ u8 virtio_ready(struct virtio_guest *d)
 	return d->common->status;
 }
 
+void virtio_vector(struct virtio_guest *d, unsigned vector, u8 irq)
+{
+	set_entry(d, vector, irq);
+	d->common->queue_vector = vector;
+}
+
 u8 virtio_start(struct virtio_guest *d, struct virtio_ring *ring, u8 config_irq, u8 queue_irq)
 {
 	d->ring = ring;
 	d->used_seen = 0;
 	virtio_begin(d, VIRTIO_F_RING_RESET);
-	set_vector(d, 0, config_irq);
-	set_vector(d, 1, queue_irq);
+	set_entry(d, 0, config_irq);
 	d->common->config_vector = 0;
 	virtio_queue(d, 0, ring);
-	d->common->queue_vector = 1;
+	virtio_vector(d, 1, queue_irq);
 	return virtio_ready(d);
 }
 
