@@ -4,18 +4,12 @@
 
 #include <string.h>
 
-/* Port offsets from 0xcf8 */
+/* Offsets from the first port */
 #define CONFIG_ADDRESS 0
 #define RESET_CONTROL  1
-#define CONFIG_DATA    4
+#define CONFIG_DATA    (PCI_CONFIG_DATA - PCI_CONFIG_ADDRESS)
 
-#define ADDRESS_ENABLE	    BIT(31)
-#define ADDRESS_WRITABLE    0x80fffffcu
-#define ADDRESS_BUS_SHIFT   16
-#define ADDRESS_DEVFN_SHIFT 8
-
-#define ECAM_DEVFN_SHIFT 12
-#define CONFIG_SIZE	 4096
+#define ADDRESS_WRITABLE 0x80fffffcu
 
 #define PCI_VENDOR_ID  0x00
 #define PCI_CLASS_CODE 0x08
@@ -54,7 +48,7 @@ static void bridge_write(struct pci_function *function, unsigned offset, unsigne
 
 static bool access_allowed(unsigned offset, unsigned width)
 {
-	return width <= 4 && offset % width == 0 && offset + width <= CONFIG_SIZE;
+	return width <= 4 && offset % width == 0 && offset + width <= PCIE_CONFIG_SIZE;
 }
 
 static u32 config_read(struct pci_host *host, u8 devfn, unsigned offset, unsigned width)
@@ -79,8 +73,8 @@ static void config_write(struct pci_host *host, u8 devfn, unsigned offset, unsig
 static u64 ecam_read(void *dev, u64 offset, unsigned width)
 {
 	struct pci_host *host = dev;
-	unsigned reg = offset % CONFIG_SIZE;
-	u8 devfn = offset >> ECAM_DEVFN_SHIFT;
+	unsigned reg = offset % PCIE_CONFIG_SIZE;
+	u8 devfn = offset >> PCI_ECAM_FUNCTION_SHIFT;
 	u64 value;
 
 	spin_lock(&host->lock);
@@ -94,8 +88,8 @@ static u64 ecam_read(void *dev, u64 offset, unsigned width)
 static void ecam_write(void *dev, u64 offset, unsigned width, u64 value)
 {
 	struct pci_host *host = dev;
-	unsigned reg = offset % CONFIG_SIZE;
-	u8 devfn = offset >> ECAM_DEVFN_SHIFT;
+	unsigned reg = offset % PCIE_CONFIG_SIZE;
+	u8 devfn = offset >> PCI_ECAM_FUNCTION_SHIFT;
 
 	spin_lock(&host->lock);
 	config_write(host, devfn, reg, MIN(width, 4u), value);
@@ -115,9 +109,9 @@ static bool decode_address(const struct pci_host *host, u64 port, u8 *devfn, uns
 {
 	u32 address = host->config_address;
 
-	*devfn = address >> ADDRESS_DEVFN_SHIFT;
+	*devfn = address >> PCI_CONFIG_FUNCTION_SHIFT;
 	*offset = (address & 0xfc) + (port - CONFIG_DATA);
-	return (address & ADDRESS_ENABLE) && (u8)(address >> ADDRESS_BUS_SHIFT) == 0;
+	return (address & PCI_CONFIG_ENABLE) && (u8)(address >> PCI_CONFIG_BUS_SHIFT) == 0;
 }
 
 static u32 data_read(struct pci_host *host, u64 port, unsigned width)

@@ -9,9 +9,8 @@
 #include "core/err.h"
 #include "core/iobus.h"
 #include "core/spinlock.h"
+#include "core/vdev/pci_regs.h"
 
-#define PCI_CONFIG_PORT	  0xcf8
-#define PCI_CONFIG_PORTS  8
 #define PCI_FUNCTIONS	  256		  /* of one bus: device << 3 | function */
 #define PCI_DEVFN(device) ((device) << 3) /* function 0 */
 
@@ -32,7 +31,7 @@ struct pci_host {
 	void *reset_dev;
 };
 
-extern const struct iodev_ops pci_host_port_ops; /* PCI_CONFIG_PORT */
+extern const struct iodev_ops pci_host_port_ops; /* from PCI_CONFIG_ADDRESS on */
 extern const struct iodev_ops pci_host_ecam_ops; /* bus 0 */
 
 /* Accesses to port 0xcf9 go to reset_ops at offset 0. */

@@ -10,6 +10,19 @@
 
 #define PCI_CONFIG_SIZE 256 /* behind it are extended capabilities: none */
 
+/* Configuration mechanism 1, PCI 3.0 3.2.2.3.2 */
+#define PCI_CONFIG_ADDRESS	  0xcf8
+#define PCI_CONFIG_DATA		  0xcfc
+#define PCI_CONFIG_PORTS	  8 /* of both together */
+#define PCI_CONFIG_ENABLE	  BIT(31)
+#define PCI_CONFIG_BUS_SHIFT	  16
+#define PCI_CONFIG_DEVICE_SHIFT	  11
+#define PCI_CONFIG_FUNCTION_SHIFT 8
+/* ECAM, PCIe 7.2.2 */
+#define PCI_ECAM_BUS_SHIFT	20
+#define PCI_ECAM_DEVICE_SHIFT	15
+#define PCI_ECAM_FUNCTION_SHIFT 12
+
 struct pci_header {
 	u16 vendor_id, device_id;
 	u16 command, status;

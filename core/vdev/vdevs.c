@@ -29,7 +29,7 @@ static unsigned list_ranges(struct vm *vm, struct vdev_range *out)
 	const struct vdev_range ranges[] = {
 		{ &vm->mmio, IOAPIC_BASE, IOAPIC_SIZE, &ioapic_ops, &vm->arch.ioapic },
 		{ &vm->mmio, GUEST_ECAM_BASE, GUEST_ECAM_SIZE, &pci_host_ecam_ops, &d->pci },
-		{ &vm->pio, PCI_CONFIG_PORT, PCI_CONFIG_PORTS, &pci_host_port_ops, &d->pci },
+		{ &vm->pio, PCI_CONFIG_ADDRESS, PCI_CONFIG_PORTS, &pci_host_port_ops, &d->pci },
 		{ &vm->pio, UART_COM1_PORT, UART_PORTS, &uart_ops, &d->uart },
 		{ &vm->pio, RTC_PORT, RTC_PORTS, &rtc_ops, &d->rtc },
 		{ &vm->pio, POWER_SLEEP_CONTROL_PORT, POWER_SLEEP_PORTS, &power_sleep_ops,

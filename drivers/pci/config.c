@@ -6,14 +6,7 @@
 #include "core/vdev/pci_regs.h"
 #include "drivers/pci/pci_internal.h"
 
-#define CONFIG_ADDRESS	      0xcf8
-#define CONFIG_DATA	      0xcfc
-#define CONFIG_ADDRESS_ENABLE BIT(31)
-
-#define ECAM_BUS_SHIFT	    20
-#define ECAM_DEVICE_SHIFT   15
-#define ECAM_FUNCTION_SHIFT 12
-#define ECAM_SIZE(buses)    ((u64)(buses) << ECAM_BUS_SHIFT)
+#define ECAM_SIZE(buses) ((u64)(buses) << PCI_ECAM_BUS_SHIFT)
 
 static struct pci_range ranges[ACPI_MAX_ECAM + 1];
 static unsigned nr_ranges;
@@ -105,16 +98,17 @@ static const struct pci_range *find_range(struct pci_address a)
 /* The data port of the register; port_lock is held. */
 static u16 select_port(struct pci_address a, unsigned offset)
 {
-	outl(CONFIG_ADDRESS, CONFIG_ADDRESS_ENABLE | a.bus << 16 | a.device << 11 |
-				     a.function << 8 | (offset & 0xfc));
-	return CONFIG_DATA + (offset & 3);
+	outl(PCI_CONFIG_ADDRESS, PCI_CONFIG_ENABLE | a.bus << PCI_CONFIG_BUS_SHIFT |
+					 a.device << PCI_CONFIG_DEVICE_SHIFT |
+					 a.function << PCI_CONFIG_FUNCTION_SHIFT | (offset & 0xfc));
+	return PCI_CONFIG_DATA + (offset & 3);
 }
 
 static volatile void *ecam_register(const struct pci_range *r, struct pci_address a,
 				    unsigned offset)
 {
-	return r->ecam + (ECAM_SIZE(a.bus - r->first_bus) | a.device << ECAM_DEVICE_SHIFT |
-			  a.function << ECAM_FUNCTION_SHIFT | offset);
+	return r->ecam + (ECAM_SIZE(a.bus - r->first_bus) | a.device << PCI_ECAM_DEVICE_SHIFT |
+			  a.function << PCI_ECAM_FUNCTION_SHIFT | offset);
 }
 
 static bool reachable(const struct pci_range *r, struct pci_address a, unsigned offset,

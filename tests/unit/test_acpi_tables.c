@@ -233,7 +233,7 @@ static void test_dsdt_agrees_with_devices(void **state)
 	build(1);
 	assert_io_resource(UART_COM1_PORT, UART_PORTS);
 	assert_io_resource(RTC_PORT, RTC_PORTS);
-	assert_io_resource(PCI_CONFIG_PORT, PCI_CONFIG_PORTS);
+	assert_io_resource(PCI_CONFIG_ADDRESS, PCI_CONFIG_PORTS);
 	assert_io_resource(POWER_SLEEP_CONTROL_PORT, POWER_SLEEP_PORTS);
 	assert_memory_resource(GUEST_ECAM_BASE, GUEST_ECAM_SIZE);
 	assert_memory_resource(IOAPIC_BASE, IOAPIC_SIZE);
