@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* VM and vCPU life on VMX: creation, power-on state, switching a vCPU's state onto a CPU. */
+#include <string.h>
+
 #include <vmx_hw.h>
 
 #include "arch/x86/cpu.h"
@@ -10,8 +12,6 @@
 #include "arch/x86/vmx/vmx.h"
 #include "core/log.h"
 #include "core/pmem.h"
-
-#include <string.h>
 
 struct vmx_cpu vmx_cpus[MAX_CPUS];
 

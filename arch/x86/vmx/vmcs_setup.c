@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Control and host-state fields of a VMCS (SDM 3C 24.5-24.8). */
+#include <string.h>
+
 #include <vmx_hw.h>
 
 #include "arch/x86/cet_host.h"
@@ -10,8 +12,6 @@
 #include "arch/x86/vmx/vmx.h"
 #include "core/arch.h"
 #include "core/pmem.h"
-
-#include <string.h>
 
 u8 *vmx_io_bitmap;
 static u8 *msr_bitmaps[2][2]; /* by CET, by x2APIC mode */
