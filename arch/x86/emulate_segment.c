@@ -27,11 +27,9 @@ static enum emu_result segment_fault(struct exec *x, enum x86_segment seg)
 	return emu_fault(x->emu, seg == SEG_SS ? VECTOR_SS : VECTOR_GP);
 }
 
-static bool is_canonical(const struct emu *emu, u64 linear)
+static bool is_linear(const struct emu *emu, u64 address)
 {
-	unsigned unused = emu->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return (u64)((s64)(linear << unused) >> unused) == linear;
+	return is_canonical_for(address, emu->cr4 & CR4_LA57 ? LINEAR_BITS_LA57 : LINEAR_BITS);
 }
 
 static enum emu_result linear64(struct exec *x, enum x86_segment seg, u64 offset, unsigned len,
@@ -42,7 +40,7 @@ static enum emu_result linear64(struct exec *x, enum x86_segment seg, u64 offset
 	if (seg == SEG_FS || seg == SEG_GS)
 		get_seg(x, seg, &s);
 	*linear = s.base + offset;
-	if (!is_canonical(x->emu, *linear) || !is_canonical(x->emu, *linear + len - 1))
+	if (!is_linear(x->emu, *linear) || !is_linear(x->emu, *linear + len - 1))
 		return segment_fault(x, seg);
 	return EMU_OK;
 }

@@ -11,6 +11,7 @@
 #define FIRN_X86_GUEST_CET_H
 
 #include "arch/x86/msr.h"
+#include "arch/x86/regs.h"
 #include "core/types.h"
 
 struct vcpu;
@@ -18,17 +19,11 @@ struct vcpu;
 #define CET_RESERVED	 0x3c0ull /* bits 9:6 */
 #define CET_SHSTK_BITS	 (CET_SH_STK_EN | CET_WR_SHSTK_EN)
 #define SSP_MISALIGNMENT 3ull
-#define CET_LINEAR_BITS	 48
-
-static inline bool cet_canonical(u64 address)
-{
-	return (u64)((s64)(address << (64 - CET_LINEAR_BITS)) >> (64 - CET_LINEAR_BITS)) == address;
-}
 
 /* IA32_U_CET and IA32_S_CET of a CPU with shadow stacks, with branch tracking (SDM 1 17.2.3). */
 static inline bool cet_control_valid(u64 value, bool shstk, bool ibt)
 {
-	if ((value & CET_RESERVED) || !cet_canonical(value))
+	if ((value & CET_RESERVED) || !is_canonical(value))
 		return false;
 	if (!shstk && (value & CET_SHSTK_BITS))
 		return false;
@@ -40,7 +35,7 @@ static inline bool cet_control_valid(u64 value, bool shstk, bool ibt)
 /* SSP and IA32_PLx_SSP. */
 static inline bool cet_ssp_valid(u64 value)
 {
-	return !(value & SSP_MISALIGNMENT) && cet_canonical(value);
+	return !(value & SSP_MISALIGNMENT) && is_canonical(value);
 }
 
 /* Why VMs can't have CET on this machine, for people; NULL: they can. Any CPU, once one is on. */

@@ -8,6 +8,7 @@
 #ifndef FIRN_X86_GUEST_MSR_H
 #define FIRN_X86_GUEST_MSR_H
 
+#include "arch/x86/regs.h"
 #include "core/vcpu.h"
 
 /*
@@ -47,11 +48,5 @@ bool guest_msr_by_name(const char *name, u32 *msr);
 /* As above, without logging. ERR_NOENT: no such MSR here; ERR_READONLY; ERR_INVALID: bad value. */
 enum firn_err guest_msr_get(struct vcpu *vcpu, u32 msr, u64 *value);
 enum firn_err guest_msr_set(struct vcpu *vcpu, u32 msr, u64 value);
-
-/* Canonical with 48 bits of linear address: bits 63:47 equal. */
-static inline bool is_canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
-}
 
 #endif

@@ -157,4 +157,18 @@ struct x86_seg {
 #define XCR0_PKRU   BIT(9)
 #define XSS_CET	    (BIT(11) | BIT(12)) /* U_CET and PL3_SSP; PL0_SSP to PL2_SSP */
 
+/* Canonical: the bits from the highest one of a linear address on are equal (SDM 1 3.3.7.1). */
+#define LINEAR_BITS	 48
+#define LINEAR_BITS_LA57 57
+
+static inline bool is_canonical_for(u64 address, unsigned linear_bits)
+{
+	return (u64)((s64)(address << (64 - linear_bits)) >> (64 - linear_bits)) == address;
+}
+
+static inline bool is_canonical(u64 address)
+{
+	return is_canonical_for(address, LINEAR_BITS);
+}
+
 #endif

@@ -24,11 +24,6 @@ static void require(struct check *c, bool holds, const char *rule)
 	c->report(c->ctx, rule);
 }
 
-static bool canonical(u64 va)
-{
-	return (u64)((s64)(va << 16) >> 16) == va;
-}
-
 static bool controls_ok(u64 value, enum vmx_control ctl)
 {
 	u64 allowed = vmx_caps.control[ctl];
@@ -157,7 +152,7 @@ static void check_cet(struct check *c, const struct cet_fields *f)
 {
 	require(c, cet_control_valid(c->read(f->s_cet), true, true), f->bad_s_cet);
 	require(c, cet_ssp_valid(c->read(f->ssp)), f->bad_ssp);
-	require(c, canonical(c->read(f->table)), f->bad_table);
+	require(c, is_canonical(c->read(f->table)), f->bad_table);
 }
 
 unsigned vmx_check_host_state(vmcs_source read, void (*report)(void *ctx, const char *rule),
@@ -202,7 +197,8 @@ unsigned vmx_check_host_state(vmcs_source read, void (*report)(void *ctx, const 
 	require(&c, read(HOST_CS_SELECTOR) != 0, "host CS selector is 0 (26.2.3)");
 	require(&c, read(HOST_TR_SELECTOR) != 0, "host TR selector is 0 (26.2.3)");
 	for (unsigned i = 0; i < ARRAY_SIZE(bases); i++)
-		require(&c, canonical(read(bases[i])), "host base address not canonical (26.2.3)");
+		require(&c, is_canonical(read(bases[i])),
+			"host base address not canonical (26.2.3)");
 	return c.violated;
 }
 
@@ -242,7 +238,9 @@ static void check_guest_control_registers(struct check *c)
 		"guest IA32_PERF_GLOBAL_CTRL: reserved bits (26.3.1.1)");
 	require(c, pat_ok(c->read(GUEST_PAT)), "guest PAT: reserved memory type (26.3.1.1)");
 	require(c, !(c->read(GUEST_DR7) >> 32), "guest DR7 bits 63:32 (26.3.1.1)");
-	require(c, canonical(c->read(GUEST_SYSENTER_ESP)) && canonical(c->read(GUEST_SYSENTER_EIP)),
+	require(c,
+		is_canonical(c->read(GUEST_SYSENTER_ESP)) &&
+			is_canonical(c->read(GUEST_SYSENTER_EIP)),
 		"guest SYSENTER address not canonical (26.3.1.1)");
 }
 
@@ -328,14 +326,14 @@ static void check_guest_rip_and_flags(struct check *c)
 
 	require(c, long_code || !(rip >> 32),
 		"guest RIP above 4 GiB outside 64-bit mode (26.3.1.4)");
-	require(c, canonical(rip), "guest RIP not canonical (26.3.1.4)");
+	require(c, is_canonical(rip), "guest RIP not canonical (26.3.1.4)");
 	require(c, (rflags & RFLAGS_ONE) && !(rflags & ~0x3f7fd7ull),
 		"guest RFLAGS reserved bits (26.3.1.4)");
 	require(c,
 		!(info & INTR_INFO_VALID) || (info & INTR_INFO_TYPE) != INTR_TYPE_EXTERNAL ||
 			(rflags & RFLAGS_IF),
 		"external interrupt injected with RFLAGS.IF = 0 (26.3.1.4)");
-	require(c, canonical(c->read(GUEST_GDTR_BASE)) && canonical(c->read(GUEST_IDTR_BASE)),
+	require(c, is_canonical(c->read(GUEST_GDTR_BASE)) && is_canonical(c->read(GUEST_IDTR_BASE)),
 		"guest descriptor table base not canonical (26.3.1.3)");
 	require(c, !(c->read(GUEST_GDTR_LIMIT) >> 16) && !(c->read(GUEST_IDTR_LIMIT) >> 16),
 		"guest descriptor table limit above 0xffff (26.3.1.3)");
