@@ -5,8 +5,6 @@
 #include "core/log.h"
 #include "core/spinlock.h"
 
-#define CACHE_LINE 64
-
 struct cpu_epoch {
 	u64 seen; /* epoch at the last quiescent state */
 	bool idle;

@@ -8,9 +8,6 @@
 #include "core/arch.h"
 #include "core/spinlock.h"
 
-#define NS_PER_S  1000000000ull
-#define NS_PER_MS 1000000ull
-
 #define SCREEN_WIDTH 80 /* no console is narrower */
 
 static const char cut_mark[] = "...";

@@ -7,7 +7,6 @@
 #include "core/sched_queue.h"
 #include "core/work.h"
 
-#define NS_PER_US 1000
 /* A vCPU that wakes up ends the turn of one that is further ahead of it than this. */
 #define WAKE_GRANULARITY_NS (1000 * 1000)
 

@@ -11,8 +11,6 @@
 #include "core/sched.h"
 #include "core/timer.h"
 
-#define CACHE_LINE 64
-
 struct run_queue {
 	struct vcpu *head;    /* waiting, by virtual time, equal ones as they came */
 	struct vcpu *running; /* in arch_vcpu_run() */

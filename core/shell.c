@@ -13,9 +13,6 @@
 #include "core/shell_repeat.h"
 
 #define TYPE_AHEAD 1024
-#define CTRL_C	   0x03
-#define CTRL_U	   0x15
-#define BELL	   "\a"
 
 static u8 ahead_bytes[TYPE_AHEAD];
 

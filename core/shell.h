@@ -128,6 +128,7 @@ const char *arch_cpu_status(unsigned cpu);
 
 /* Exit reasons are 0..arch_nr_exits()-1; those that the manual has no name for are "unknown". */
 unsigned arch_nr_exits(void);
+#define SHELL_EXITS_MAX 256 /* commands show no more of them */
 const char *arch_exit_name(unsigned reason);
 u64 arch_exit_count(const struct vcpu *vcpu, unsigned reason);
 

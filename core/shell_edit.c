@@ -9,12 +9,9 @@
 
 #define HISTORY 8
 
-#define CTRL_C	  0x03
-#define CTRL_U	  0x15
 #define BACKSPACE 0x08
 #define ESC	  0x1b
 #define DEL	  0x7f
-#define BELL	  "\a"
 #define ERASE	  "\b \b"
 
 _Static_assert(sizeof(SHELL_PROMPT) + SHELL_LINE_MAX <= LOG_PROMPT_MAX, "a line is shown whole");

@@ -8,6 +8,10 @@
 #define SHELL_PROMPT   "firn> "
 #define SHELL_LINE_MAX 200 /* characters with the NUL */
 
+#define CTRL_C 0x03
+#define CTRL_U 0x15
+#define BELL   "\a"
+
 /*
  * Takes a byte of input. Returns the line when the byte ended it: valid, and the caller's to
  * change, until the next call.

@@ -13,7 +13,6 @@
 #include "core/shell_usage.h"
 
 #define INTERVAL_NS 1000000000ull
-#define NS_PER_S    1000000000ull
 #define ONCE	    "--once"
 /* ECMA-48: cursor to the first column of the first line, erase what follows. */
 #define CLEAR_SCREEN "\033[H\033[J"

@@ -8,8 +8,6 @@
 #include "core/arch.h"
 #include "core/shell.h"
 
-#define MAX_REASONS 256
-
 struct vcpu_look {
 	struct usage usage;
 	bool seen;
@@ -30,7 +28,7 @@ struct usage_look {
 
 static unsigned nr_reasons(void)
 {
-	return MIN(arch_nr_exits(), (unsigned)MAX_REASONS);
+	return MIN(arch_nr_exits(), (unsigned)SHELL_EXITS_MAX);
 }
 
 struct usage_look *usage_begin(void)
@@ -87,7 +85,7 @@ static void update_vcpu(struct vcpu_look *look, const struct vcpu *vcpu, u64 int
 {
 	u64 run = advance(&look->run, vcpu->run_tsc),
 	    steal = advance(&look->steal, vcpu->steal_tsc);
-	u64 exits[MAX_REASONS];
+	u64 exits[SHELL_EXITS_MAX];
 
 	for (unsigned reason = 0; reason < nr_reasons(); reason++)
 		exits[reason] = advance(&look->exits[reason], arch_exit_count(vcpu, reason));
@@ -106,7 +104,7 @@ static void update_vcpu(struct vcpu_look *look, const struct vcpu *vcpu, u64 int
 
 static enum firn_err update_vm(struct vm_look *look, const struct vm *vm, u64 interval)
 {
-	u64 exits[MAX_REASONS] = { 0 };
+	u64 exits[SHELL_EXITS_MAX] = { 0 };
 
 	look->usage = (struct usage){ 0 };
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {

@@ -179,8 +179,6 @@ enum shell_result shell_resume(const struct shell_line *line)
  * exits
  */
 
-#define MAX_REASONS 256
-
 struct exit_sum {
 	unsigned reason;
 	u64 count;
@@ -201,7 +199,8 @@ static unsigned sum_exits(const struct vm *vm, struct exit_sum *sums, u64 *total
 	unsigned n = 0;
 
 	*total = 0;
-	for (unsigned reason = 0; reason < MIN(arch_nr_exits(), (unsigned)MAX_REASONS); reason++) {
+	for (unsigned reason = 0; reason < MIN(arch_nr_exits(), (unsigned)SHELL_EXITS_MAX);
+	     reason++) {
 		u64 count = 0;
 
 		for (unsigned i = 0; i < vm->nr_vcpus; i++)
@@ -216,7 +215,7 @@ static unsigned sum_exits(const struct vm *vm, struct exit_sum *sums, u64 *total
 
 static void exits_json(const struct vm *vm)
 {
-	struct exit_sum sums[MAX_REASONS];
+	struct exit_sum sums[SHELL_EXITS_MAX];
 	u64 total;
 	unsigned n = sum_exits(vm, sums, &total);
 
@@ -233,7 +232,7 @@ static void exits_json(const struct vm *vm)
 
 static void exits_table(const struct vm *vm)
 {
-	struct exit_sum sums[MAX_REASONS];
+	struct exit_sum sums[SHELL_EXITS_MAX];
 	u64 total;
 	unsigned n = sum_exits(vm, sums, &total);
 

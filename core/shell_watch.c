@@ -8,8 +8,7 @@
 #include "core/shell_parse.h"
 #include "core/shell_repeat.h"
 
-#define MAX_MS	  3600000u
-#define NS_PER_MS 1000000ull
+#define MAX_MS 3600000u
 
 static struct {
 	struct shell_repeat repeat;

@@ -20,6 +20,12 @@ typedef int64_t s64;
 #define MiB (1024ull * KiB)
 #define GiB (1024ull * MiB)
 
+#define NS_PER_US 1000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_S  1000000000ull
+
+#define CACHE_LINE 64 /* bytes */
+
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096ull
 #define PAGE_MASK  (~(PAGE_SIZE - 1))

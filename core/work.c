@@ -5,8 +5,6 @@
 #include "core/arch.h"
 #include "core/log.h"
 
-#define CACHE_LINE 64
-
 static struct work_queue {
 	struct work *newest;
 } __aligned(CACHE_LINE) queues[MAX_CPUS];

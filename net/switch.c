@@ -11,10 +11,9 @@
 #include "core/spinlock.h"
 #include "net/mac_table.h"
 
-#define MAX_PORTS  (CONFIG_MAX_VMS * CONFIG_MAX_NETS)
-#define NS_PER_SEC 1000000000ull
-#define TO_ALL	   (-1)
-#define TO_NOBODY  (-2)
+#define MAX_PORTS (CONFIG_MAX_VMS * CONFIG_MAX_NETS)
+#define TO_ALL	  (-1)
+#define TO_NOBODY (-2)
 /* 01-80-C2-00-00-00 to -0F are for neighbours and are not forwarded (IEEE 802.1Q, 8.6.3). */
 #define LINK_LOCAL	0x0180c2000000ull
 #define LINK_LOCAL_MASK (~0xfull)
@@ -39,7 +38,7 @@ static struct net_switch *switches;
 
 static u32 now_seconds(void)
 {
-	return (u32)(clock_ns() / NS_PER_SEC);
+	return (u32)(clock_ns() / NS_PER_S);
 }
 
 static unsigned port_number(const struct switch_port *port)

@@ -10,8 +10,6 @@
 #include "core/guest_frames.h"
 #include "core/log.h"
 
-#define NS_PER_S 1000000000ull
-
 _Thread_local jmp_buf *fake_panic_target;
 _Thread_local char fake_panic_text[256];
 

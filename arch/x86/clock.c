@@ -8,7 +8,6 @@
 #include "arch/x86/x86.h"
 #include "core/log.h"
 
-#define NS_PER_MS	 1000000ull
 #define US_PER_MS	 1000
 #define MS_PER_S	 1000
 #define ASSUMED_KHZ	 1000000

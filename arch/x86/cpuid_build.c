@@ -42,7 +42,6 @@
 #define PERFMON_EXT_EVENTS     3
 #define XCR0_LEGACY	       (XCR0_X87 | XCR0_SSE)
 #define POLICY_XCR0	       (XCR0_LEGACY | XCR0_AVX | XCR0_AVX512)
-#define XSTATE_FIRST_EXTENDED  2
 #define XSTATE_COMPONENTS      64
 
 struct builder {

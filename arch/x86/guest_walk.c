@@ -3,14 +3,7 @@
 #include "arch/x86/guest_walk.h"
 
 #include "arch/x86/msr.h"
-
-#define PTE_P  BIT(0)
-#define PTE_RW BIT(1)
-#define PTE_US BIT(2)
-#define PTE_A  BIT(5)
-#define PTE_D  BIT(6)
-#define PTE_PS BIT(7) /* in a PDE, PDPTE: maps a page. In a PTE: PAT */
-#define PTE_NX BIT(63)
+#include "arch/x86/regs.h"
 
 #define PTE_ADDRESS64	    0x000ffffffffff000ull /* bits 51:12 */
 #define PTE_ADDRESS32	    0xfffff000ull

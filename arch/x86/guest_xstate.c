@@ -6,7 +6,6 @@
 #include "arch/x86/regs.h"
 
 #define XSAVE_LEGACY_AND_HEADER 576 /* SDM 1 13.4: 512 legacy bytes, 64 header */
-#define XSTATE_FIRST_EXTENDED	2
 #define XSTATE_ALIGN		64
 #define XSTATE_ECX_ALIGNED	BIT(1) /* starts on a 64-byte boundary when compacted */
 

@@ -5,6 +5,8 @@
 
 #include "core/vcpu.h"
 
+#define XSTATE_FIRST_EXTENDED 2 /* component; those before are of the legacy area */
+
 /* Bits that XCR0 may have in a VM with this CPUID image; 0 = no XSAVE. */
 u64 guest_xcr0_supported(const struct cpuid_image *image);
 

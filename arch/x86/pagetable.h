@@ -3,22 +3,14 @@
 #ifndef FIRN_X86_PAGETABLE_H
 #define FIRN_X86_PAGETABLE_H
 
+#include "arch/x86/regs.h"
 #include "core/err.h"
 
-#define PTE_P	 BIT(0)
-#define PTE_RW	 BIT(1)
-#define PTE_US	 BIT(2)
-#define PTE_PWT	 BIT(3)
-#define PTE_PCD	 BIT(4)
-#define PTE_A	 BIT(5)
-#define PTE_D	 BIT(6)
-#define PTE_PS	 BIT(7)
-#define PTE_G	 BIT(8)
-#define PTE_NX	 BIT(63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
-#define PT_ENTRIES   512
-#define PT_TOP_LEVEL 4
+#define PT_ENTRIES    512
+#define PT_FIRST_HIGH (PT_ENTRIES / 2) /* of the upper half of the address space */
+#define PT_TOP_LEVEL  4
 
 /* Size of what one entry of a level maps; level 1 is a page, 4 the PML4. */
 static inline u64 pagetable_span(unsigned level)

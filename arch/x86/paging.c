@@ -20,7 +20,6 @@
 
 #define IDENTITY_SIZE	  (512 * GiB)
 #define IDENTITY_MIN_SIZE (4 * GiB)
-#define FIRST_HIGH_ENTRY  (PT_ENTRIES / 2)
 
 extern char __image_start[], __image_end[];
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[];
@@ -144,7 +143,7 @@ static enum firn_err make_identity_root(const struct handover *h)
 	u64 size = cpu_features.gib_pages ? MIN(IDENTITY_SIZE, BIT(cpu_features.phys_bits))
 					  : IDENTITY_MIN_SIZE;
 
-	for (unsigned i = FIRST_HIGH_ENTRY; i < PT_ENTRIES; i++)
+	for (unsigned i = PT_FIRST_HIGH; i < PT_ENTRIES; i++)
 		identity_root[i] = root[i];
 	return identity_map(identity_root, h, size, max_level(), leaf(PTE_NX));
 }

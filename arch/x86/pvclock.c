@@ -8,8 +8,6 @@
 #include "core/arch.h"
 #include "core/guest_memory.h"
 
-#define NS_PER_SECOND 1000000000ull
-
 #define SYSTEM_TIME_ENABLE BIT(0)
 #define STRUCTURE_ALIGN	   4
 
@@ -41,12 +39,12 @@ void pvclock_scale(u64 tsc_khz, u32 *mul, s8 *shift)
 	unsigned left = 0, right = 0;
 
 	/* The frequency after the shift is in (1, 2] GHz: mul keeps 32 significant bits. */
-	while (hz > (2 * NS_PER_SECOND) << right)
+	while (hz > (2 * NS_PER_S) << right)
 		right++;
-	while (hz << left <= NS_PER_SECOND)
+	while (hz << left <= NS_PER_S)
 		left++;
 	*shift = (int)left - (int)right;
-	*mul = ((unsigned __int128)NS_PER_SECOND << (32 + right)) / (hz << left);
+	*mul = ((unsigned __int128)NS_PER_S << (32 + right)) / (hz << left);
 }
 
 static bool offered(struct vcpu *vcpu, enum kvm_feature feature)
@@ -135,12 +133,12 @@ static void write_wall_clock(struct vm *vm)
 {
 	struct pvclock_wall_clock w = { 0 };
 	s64 wall = clock_wall_seconds();
-	u64 wall_ns = (u64)wall * NS_PER_SECOND + clock_ns() % NS_PER_SECOND;
+	u64 wall_ns = (u64)wall * NS_PER_S + clock_ns() % NS_PER_S;
 	u64 up_ns = clock_tsc_to_ns(clock_tsc() - vm->arch.clock_base_tsc);
 
 	if (wall > 0 && wall_ns > up_ns) {
-		w.seconds = (wall_ns - up_ns) / NS_PER_SECOND;
-		w.nanoseconds = (wall_ns - up_ns) % NS_PER_SECOND;
+		w.seconds = (wall_ns - up_ns) / NS_PER_S;
+		w.nanoseconds = (wall_ns - up_ns) % NS_PER_S;
 	}
 	write_versioned(&vm->memory, vm->arch.wall_clock_gpa, &w.seconds,
 			sizeof(w) - offsetof(struct pvclock_wall_clock, seconds));

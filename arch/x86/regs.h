@@ -157,6 +157,18 @@ struct x86_seg {
 #define XCR0_PKRU   BIT(9)
 #define XSS_CET	    (BIT(11) | BIT(12)) /* U_CET and PL3_SSP; PL0_SSP to PL2_SSP */
 
+/* Entries of page tables, SDM 3A 4.5 */
+#define PTE_P	BIT(0)
+#define PTE_RW	BIT(1)
+#define PTE_US	BIT(2)
+#define PTE_PWT BIT(3)
+#define PTE_PCD BIT(4)
+#define PTE_A	BIT(5)
+#define PTE_D	BIT(6)
+#define PTE_PS	BIT(7) /* in a PDE, PDPTE: maps a page. In a PTE: PAT */
+#define PTE_G	BIT(8)
+#define PTE_NX	BIT(63)
+
 /* Canonical: the bits from the highest one of a linear address on are equal (SDM 1 3.3.7.1). */
 #define LINEAR_BITS	 48
 #define LINEAR_BITS_LA57 57

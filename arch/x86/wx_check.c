@@ -11,8 +11,7 @@
 #include "arch/x86/x86.h"
 #include "core/log.h"
 
-#define FIRST_HIGH_ENTRY (PT_ENTRIES / 2)
-#define MAX_LOGGED	 8
+#define MAX_LOGGED 8
 
 extern char __image_start[], __text_start[], __text_end[], __rodata_end[];
 
@@ -67,7 +66,7 @@ static struct page_audit check_identity(const u64 *root, const struct handover *
 							 PAGE_WRITE | PAGE_EXEC };
 	}
 	audit = new_audit(rules, n);
-	page_audit(&audit, root, 0, FIRST_HIGH_ENTRY - 1);
+	page_audit(&audit, root, 0, PT_FIRST_HIGH - 1);
 	return audit;
 }
 
@@ -76,8 +75,8 @@ void wx_check_tables(const struct handover *h)
 	const u64 *root = phys_to_virt(paging_root());
 	const u64 *identity = phys_to_virt(paging_identity_root());
 	struct page_audit own = check_own_root(root), efi = check_identity(identity, h);
-	bool shared = memcmp(&root[FIRST_HIGH_ENTRY], &identity[FIRST_HIGH_ENTRY],
-			     FIRST_HIGH_ENTRY * sizeof(*root)) == 0;
+	bool shared = memcmp(&root[PT_FIRST_HIGH], &identity[PT_FIRST_HIGH],
+			     PT_FIRST_HIGH * sizeof(*root)) == 0;
 
 	if (own.violations || efi.violations)
 		panic("page tables: %u entries allow too much", own.violations + efi.violations);

@@ -10,8 +10,7 @@
 #define A_RESET	     0x26 /* 32.768 kHz time base, 1024 Hz rate */
 #define B_INTERRUPTS 0x78 /* PIE, AIE, UIE, SQWE: cleared by reset */
 
-#define INDEX_MASK    0x7f /* bit 7 of port 0x70 is the NMI mask */
-#define NS_PER_SECOND 1000000000ull
+#define INDEX_MASK 0x7f /* bit 7 of port 0x70 is the NMI mask */
 /* UIP rises 244 us before an update that takes 1984 us (MC146818 table 5, 32.768 kHz). */
 #define UPDATE_NS 2228000ull
 /* Where the clock starts when the machine does not know the time: 2000-01-01. */
@@ -22,7 +21,7 @@ static s64 host_seconds(void)
 {
 	s64 wall = clock_wall_seconds();
 
-	return wall ? wall : DEFAULT_EPOCH + (s64)(clock_ns() / NS_PER_SECOND);
+	return wall ? wall : DEFAULT_EPOCH + (s64)(clock_ns() / NS_PER_S);
 }
 
 /* Not whether the month is that long: who writes register by register comes across such days. */
@@ -111,8 +110,7 @@ static bool clock_stopped(const struct rtc *rtc)
 
 static u8 read_a(const struct rtc *rtc)
 {
-	bool updating =
-		!clock_stopped(rtc) && clock_ns() % NS_PER_SECOND >= NS_PER_SECOND - UPDATE_NS;
+	bool updating = !clock_stopped(rtc) && clock_ns() % NS_PER_S >= NS_PER_S - UPDATE_NS;
 
 	return rtc->ram[RTC_A] | (updating ? RTC_A_UPDATE_IN_PROGRESS : 0);
 }

@@ -5,8 +5,6 @@
 #include "drivers/acpi/acpi_parse.h"
 #include "core/acpi_layout.h"
 
-#define IO_PORT_MAX 0xffff
-
 static u32 io_port(u32 port)
 {
 	return port <= IO_PORT_MAX ? port : 0;

@@ -3,8 +3,6 @@
 #include "drivers/acpi/acpi_parse.h"
 #include "core/acpi_layout.h"
 
-#define IO_PORT_MAX 0xffff
-
 void acpi_parse_hpet(const struct acpi_table *table, struct acpi_info *info)
 {
 	struct acpi_hpet hpet;

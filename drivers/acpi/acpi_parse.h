@@ -5,6 +5,8 @@
 
 #include "drivers/acpi/acpi.h"
 
+#define IO_PORT_MAX 0xffff
+
 struct acpi_table {
 	const struct acpi_reader *reader;
 	u64 pa;

@@ -22,7 +22,6 @@
 #include "fake.h"
 
 #define PATIENCE 3 /* seconds that a command may take */
-#define NS_PER_S 1000000000ull
 
 /*
  * The screen

@@ -9,9 +9,8 @@
 
 #include "arch/x86/clock_scale.h"
 
-#define NS_PER_MS 1000000ull
-#define YEAR_NS	  (31556952ull * 1000000000ull)
-#define HUNDRED	  100
+#define YEAR_NS (31556952ull * 1000000000ull)
+#define HUNDRED 100
 
 static const u64 frequencies[] = { /* kHz: slow emulator, prime, real CPUs, the fastest thinkable */
 				   1000,    10000,   10001,   999983,  1000000,

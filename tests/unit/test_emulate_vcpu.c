@@ -39,12 +39,7 @@
 #define LA_READONLY 0x20c000ull
 #define LA_KERNEL   0x20e000ull /* supervisor page of the device */
 
-#define PTE_P  BIT(0)
-#define PTE_RW BIT(1)
-#define PTE_US BIT(2)
-#define PTE_A  BIT(5)
-#define PTE_D  BIT(6)
-#define RWU    (PTE_P | PTE_RW | PTE_US)
+#define RWU (PTE_P | PTE_RW | PTE_US)
 
 struct access {
 	char kind; /* r, w: MMIO; i, o: port; L, l: LAPIC write, read */

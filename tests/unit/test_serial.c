@@ -19,8 +19,6 @@
 #include "drivers/serial/uart16550.h"
 #include "fake.h"
 
-#define NS_PER_MS 1000000ull
-
 /*
  * Bytes leave it at once, as an emulator's do, or as slow reads of LSR pass. What is typed comes
  * by itself, behind a look that found no interrupt, or before an access to the ports that is given.
