@@ -94,6 +94,8 @@ void guest_spin(struct vcpu *vcpu)
  * look for work are spent, which is the worst that an interrupt window can do.
  */
 
+#define IDLE_NS 100000 /* that a sleep lasts, of CPUs that are threads */
+
 static struct {
 	unsigned kicks_seen;
 	bool asleep;
@@ -103,7 +105,9 @@ void arch_idle(void)
 {
 	unsigned cpu = cpu_index();
 
+	/* Time goes on while all sleep: what waits for its VM's next period has nothing else to wake it. */
 	if (threaded) {
+		fake_add_tsc(clock_ns_to_tsc(IDLE_NS));
 		sched_yield();
 		return;
 	}
