@@ -40,7 +40,10 @@ void console_print(const char *fmt, ...) __printf(1, 2);
 void console_input(u8 byte);
 /* Physical output has room again; called by the serial driver. Boot CPU. */
 void console_output_ready(void);
-/* Free space in the slowest console's transmit ring; 0 = busy. Provided by the serial driver layer. */
+/*
+ * Bytes of text that the slowest console takes without a wait; 0 = busy, console_output_ready() follows.
+ * Provided by the serial driver layer.
+ */
 size_t console_tx_room(void);
 
 /* Gives the focus to a VM, or to the prompt (NULL). Boot CPU. */

@@ -21,6 +21,7 @@
 #define TX_RING	   16384u
 #define RX_RING	   1024u
 #define TX_RESUME  (TX_RING / 2)
+#define TX_RESERVE 1024u      /* for messages while a VM writes all that there is room for */
 #define IRQ_ROUNDS 64	      /* a stuck interrupt line must not hold the CPU */
 #define POLL_NS	   1000000ull /* less than 16 characters take */
 #define SEND_SPINS 100000     /* far longer than FIFO_SIZE characters take */
@@ -146,7 +147,8 @@ size_t console_tx_room(void)
 	if (room < TX_RESUME)
 		serial.tx_wanted = true;
 	spin_unlock(&serial.lock);
-	return room;
+	/* Any byte may be the end of a line, which takes two. */
+	return room > TX_RESERVE ? (room - TX_RESERVE) / 2 : 0;
 }
 
 /* On the boot CPU, as work or from its loop: what the interrupt found is passed on. */

@@ -376,6 +376,30 @@ static void test_who_waits_for_room_is_told(void **state)
 	assert_int_equal(ready_calls, 1); /* nobody asked again */
 }
 
+/* With the port at a standstill, and lines that are empty: each takes two bytes of the ring. */
+static void test_what_there_is_room_for_does_not_wait(void **state)
+{
+	static char lines[4096];
+	const unsigned fifo = 2 * UART_FIFO_SIZE;
+
+	(void)state;
+	memset(lines, '\n', sizeof(lines));
+	uart.slow = 1000000;
+	for (size_t room; (room = console_tx_room()) > 0;) {
+		uart.accesses = 0;
+		log_write_raw(lines, MIN(room, sizeof(lines)));
+		assert_in_range(uart.accesses, 0, fifo);
+	}
+	uart.accesses = 0;
+	write_lines(960);
+	assert_in_range(uart.accesses, 0,
+			fifo); /* nor does what Firn itself has to say meanwhile */
+	uart.slow = uart.sending = 0;
+	uart.thr_pending = true;
+	update_line();
+	run_until_asleep();
+}
+
 /* The UART is at work while nobody looks: its interrupt says when the next bytes may go. */
 static void test_slow_transmitter(void **state)
 {
@@ -422,6 +446,7 @@ int main(void)
 		cmocka_unit_test_setup(test_typed_at_any_moment, setup),
 		cmocka_unit_test_setup(test_more_than_the_ring_holds, setup),
 		cmocka_unit_test_setup(test_who_waits_for_room_is_told, setup),
+		cmocka_unit_test_setup(test_what_there_is_room_for_does_not_wait, setup),
 		cmocka_unit_test_setup(test_slow_transmitter, setup),
 		cmocka_unit_test_setup(test_polled, setup),
 	};
