@@ -30,7 +30,8 @@ static struct generator {
 	u32 key[CHACHA20_KEY_WORDS];
 	u32 nonce[CHACHA20_NONCE_WORDS];
 	unsigned blocks_left; /* until new noise is due */
-	struct health hardware, jitter;
+	struct health hardware, jitter, device;
+	bool (*take)(u64 words[ENTROPY_DEVICE_WORDS]);
 	u32 memory[JITTER_MEMORY_WORDS]; /* that the jitter source walks through */
 } generator;
 
@@ -105,6 +106,21 @@ static u64 jitter_word(struct generator *g)
 	return word;
 }
 
+/* Added to what there is already: a device that gives what somebody else knows takes nothing away. */
+static void add_device_noise(struct generator *g, u64 noise[ENTROPY_DEVICE_WORDS])
+{
+	u64 words[ENTROPY_DEVICE_WORDS];
+
+	if (!g->take || g->device.failed || !g->take(words))
+		return;
+	for (unsigned i = 0; i < ENTROPY_DEVICE_WORDS; i++) {
+		health_check(&g->device, &hardware_limits, words[i]);
+		noise[i] ^= words[i];
+	}
+	if (g->device.failed)
+		report_failure("the virtio-rng device");
+}
+
 /* The key is what is secret: noise is added to it, and one block makes all of it new. */
 static void rekey(struct generator *g, const u32 noise[CHACHA20_KEY_WORDS])
 {
@@ -120,6 +136,7 @@ static void rekey(struct generator *g, const u32 noise[CHACHA20_KEY_WORDS])
 static void reseed(struct generator *g)
 {
 	u64 noise[CHACHA20_KEY_WORDS / 2];
+	_Static_assert(ARRAY_SIZE(noise) == ENTROPY_DEVICE_WORDS, "a device fills a seed");
 
 	for (unsigned i = 0; i < ARRAY_SIZE(noise); i++) {
 		u64 now = clock_tsc();
@@ -128,6 +145,7 @@ static void reseed(struct generator *g)
 			noise[i] = jitter_word(g);
 		noise[i] ^= now;
 	}
+	add_device_noise(g, noise);
 	rekey(g, (const u32 *)noise);
 	g->blocks_left = BLOCKS_PER_SEED;
 }
@@ -143,6 +161,14 @@ static void next_block(struct generator *g, u32 out[CHACHA20_KEY_WORDS])
 	chacha20_block(g->key, 1, g->nonce, block);
 	memcpy(g->key, block, sizeof(g->key));
 	memcpy(out, block + CHACHA20_KEY_WORDS, CHACHA20_KEY_WORDS * sizeof(u32));
+}
+
+void entropy_add_device(bool (*take)(u64 words[ENTROPY_DEVICE_WORDS]))
+{
+	spin_lock(&generator.lock);
+	generator.take = take;
+	generator.blocks_left = 0;
+	spin_unlock(&generator.lock);
 }
 
 void random_bytes(void *buf, size_t len)

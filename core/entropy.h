@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random numbers: noise sources with health tests (NIST SP 800-90B 4.4) seed a generator that never
- * waits. Sources are the CPU's instructions, else the jitter of the TSC.
+ * waits. Sources are the CPU's instructions, else the jitter of the TSC; besides, a device.
  */
 #ifndef FIRN_CORE_ENTROPY_H
 #define FIRN_CORE_ENTROPY_H
@@ -13,6 +13,15 @@
  * has nothing to give just now.
  */
 bool arch_hw_random(u64 *value);
+
+#define ENTROPY_DEVICE_WORDS 4
+
+/*
+ * From now on a device adds to each seed what it has given since the last one, the first time at once.
+ * take() fills the words and asks for new ones; false: they are not there yet. It is called on any CPU,
+ * one at a time, and does not wait. Boot CPU, once.
+ */
+void entropy_add_device(bool (*take)(u64 words[ENTROPY_DEVICE_WORDS]));
 
 /* len random bytes. Any CPU. */
 void random_bytes(void *buf, size_t len);

@@ -28,6 +28,7 @@
 #include "drivers/keyboard/keyboard.h"
 #include "drivers/pci/pci.h"
 #include "drivers/serial/serial.h"
+#include "drivers/virtio/rng.h"
 #include "net/switch.h"
 
 static struct handover handover; /* the loader's copy is not mapped for long */
@@ -89,6 +90,7 @@ static void start_machine(void)
 	serial_init();
 	keyboard_init();
 	pci_init(&handover);
+	virtio_rng_init();
 	log_features();
 }
 

@@ -6,11 +6,10 @@
 
 #include "core/vdev/vdevs.h"
 #include "core/vdev/virtio.h"
+#include "core/vdev/virtio_layout.h"
 #include "core/vm.h"
 
-#define VIRTIO_VENDOR	     0x1af4
-#define VIRTIO_DEVICE_MODERN 0x1040 /* + virtio's device id */
-#define VIRTIO_REVISION	     1
+#define VIRTIO_REVISION 1
 
 #define REGISTERS_BAR 0
 #define MSIX_BAR      2
@@ -29,43 +28,7 @@ enum structure {
 _Static_assert(VIRTIO_MAX_QUEUES *NOTIFY_MULTIPLIER <= STRUCTURE_SIZE, "a place for each queue");
 _Static_assert(VIRTIO_MAX_QUEUES + 1 <= MSIX_MAX_VECTORS, "a vector for each queue");
 
-/* Capability, 4.1.4 */
-struct virtio_pci_cap {
-	struct pci_capability header;
-	u8 len, type, bar, id, padding[2];
-	u32 offset, length;
-};
-_Static_assert(sizeof(struct virtio_pci_cap) == 16, "virtio 1.2, 4.1.4");
-enum cap_type {
-	CAP_COMMON = 1,
-	CAP_NOTIFY = 2,
-	CAP_ISR = 3,
-	CAP_DEVICE = 4,
-	CAP_PCI_ACCESS = 5,
-};
-
-struct virtio_pci_notify_cap {
-	struct virtio_pci_cap cap;
-	u32 multiplier;
-};
-struct virtio_pci_access_cap {
-	struct virtio_pci_cap cap;
-	u8 data[4];
-};
-
-/* Common configuration, virtio 1.3, 4.1.4.3 */
-struct common_cfg {
-	u32 device_feature_select, device_feature;
-	u32 driver_feature_select, driver_feature;
-	u16 config_msix_vector, num_queues;
-	u8 device_status, config_generation;
-	u16 queue_select, queue_size, queue_msix_vector, queue_enable, queue_notify_off;
-	u64 queue_desc, queue_driver, queue_device;
-	u16 queue_notif_config_data, queue_reset;
-	u16 admin_queue_index, admin_queue_num;
-};
-_Static_assert(sizeof(struct common_cfg) == 64, "virtio 1.3, 4.1.4.3");
-#define FIELD(name) offsetof(struct common_cfg, name)
+#define FIELD(name) offsetof(struct virtio_common_cfg, name)
 
 static struct virtq *selected_queue(struct virtio_device *device)
 {
@@ -75,7 +38,7 @@ static struct virtq *selected_queue(struct virtio_device *device)
 }
 
 /* A queue that is not there has size 0, and all else of it reads 0 (4.1.4.3.1). */
-static void fill_queue(struct virtio_device *device, struct common_cfg *c)
+static void fill_queue(struct virtio_device *device, struct virtio_common_cfg *c)
 {
 	const struct virtq *vq = selected_queue(device);
 
@@ -97,7 +60,7 @@ static u32 feature_word(u64 features, u32 select)
 
 static u64 read_common(struct virtio_device *device, u64 offset, unsigned width)
 {
-	struct common_cfg c = {
+	struct virtio_common_cfg c = {
 		.device_feature_select = device->offered_select,
 		.device_feature = feature_word(device->offered, device->offered_select),
 		.driver_feature_select = device->features_select,
@@ -216,7 +179,7 @@ static void write_common(struct virtio_device *device, u64 offset, unsigned widt
 		virtio_write_status(device, value);
 	else if (offset == FIELD(queue_select) && width == sizeof(u16))
 		device->queue_select = value;
-	else if (offset >= FIELD(queue_size) && offset + width <= sizeof(struct common_cfg))
+	else if (offset >= FIELD(queue_size) && offset + width <= sizeof(struct virtio_common_cfg))
 		write_queue(device, offset, width, value);
 }
 
@@ -405,7 +368,7 @@ static bool add_capabilities(struct virtio_device *device)
 {
 	u32 notify_len = device->nr_queues * NOTIFY_MULTIPLIER;
 
-	return add_structure(device, CAP_COMMON, COMMON, sizeof(struct common_cfg)) &&
+	return add_structure(device, CAP_COMMON, COMMON, sizeof(struct virtio_common_cfg)) &&
 	       add_structure(device, CAP_ISR, ISR, sizeof(u8)) &&
 	       add_structure(device, CAP_NOTIFY, NOTIFY, notify_len) &&
 	       (!device->config_size ||

@@ -4,12 +4,8 @@
 #define FIRN_VDEV_VIRTQUEUE_INTERNAL_H
 
 #include "core/guest_memory.h"
+#include "core/vdev/virtio_layout.h"
 #include "core/vdev/virtqueue.h"
-
-/* Descriptor flags, virtio 1.2, 2.7.5 and 2.8.13 */
-#define DESC_NEXT     BIT(0)
-#define DESC_WRITE    BIT(1)
-#define DESC_INDIRECT BIT(2)
 
 /* Remembers why; returns ERR_FORMAT. */
 enum firn_err virtq_broken(struct virtq *vq, const char *why);

@@ -1,31 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Split virtqueues: descriptor table, available ring, used ring (virtio 1.2, 2.7). */
+#include "core/vdev/virtio_layout.h"
 #include "core/vdev/virtqueue_internal.h"
-
-struct split_desc {
-	u64 addr;
-	u32 len;
-	u16 flags, next;
-};
-_Static_assert(sizeof(struct split_desc) == 16, "virtio 1.2, 2.7.5");
-
-/* The driver's part, 2.7.6; behind ring[size] is used_event. */
-struct split_avail {
-	u16 flags, idx;
-	u16 ring[];
-};
-#define AVAIL_NO_INTERRUPT BIT(0)
-
-struct split_used_elem {
-	u32 id, len;
-};
-/* The device's part, 2.7.8; behind ring[size] is avail_event. */
-struct split_used {
-	u16 flags, idx;
-	struct split_used_elem ring[];
-};
-_Static_assert(sizeof(struct split_used) == 4, "virtio 1.2, 2.7.8");
-#define USED_NO_NOTIFY BIT(0)
 
 #define DESC_ALIGN  16
 #define AVAIL_ALIGN 2

@@ -40,6 +40,7 @@ static bool walk(const struct host_pci *fn, bool (*visit)(unsigned offset, u8 id
 
 struct wanted {
 	u8 id;
+	unsigned after; /* 0: that one was there already */
 	unsigned offset;
 };
 
@@ -47,17 +48,24 @@ static bool is_wanted(unsigned offset, u8 id, void *arg)
 {
 	struct wanted *wanted = arg;
 
-	if (id == wanted->id)
+	if (!wanted->after && id == wanted->id)
 		wanted->offset = offset;
+	if (offset == wanted->after)
+		wanted->after = 0;
 	return wanted->offset;
+}
+
+unsigned pci_next_capability(const struct host_pci *fn, unsigned after, u8 id)
+{
+	struct wanted wanted = { .id = id, .after = after };
+
+	walk(fn, is_wanted, &wanted);
+	return wanted.offset;
 }
 
 unsigned pci_find_capability(const struct host_pci *fn, u8 id)
 {
-	struct wanted wanted = { .id = id };
-
-	walk(fn, is_wanted, &wanted);
-	return wanted.offset;
+	return pci_next_capability(fn, 0, id);
 }
 
 unsigned pci_find_extended(const struct host_pci *fn, u16 id)

@@ -28,6 +28,8 @@ void pci_write32(struct pci_address a, unsigned offset, u32 value);
 
 /* Offset of a capability, of an extended one; 0 = there is none, or the list is broken before it. */
 unsigned pci_find_capability(const struct host_pci *fn, u8 id);
+/* The next one behind the one at this offset (0: the first); 0 = no more. */
+unsigned pci_next_capability(const struct host_pci *fn, unsigned after, u8 id);
 unsigned pci_find_extended(const struct host_pci *fn, u16 id);
 
 /* The next function behind prev (NULL: the first) with these ids; NULL = no more. */

@@ -140,6 +140,7 @@ PCI_SRC := $(filter-out drivers/pci/config.c,$(wildcard drivers/pci/*.c)) arch/x
 	tests/unit/fake_pci.c core/log.c arch/fake/fake.c
 test_pci_scan_SRC := $(PCI_SRC)
 test_pci_msi_SRC := $(PCI_SRC)
+test_virtio_rng_driver_SRC := $(PCI_SRC) drivers/virtio/rng.c
 test_vectors_SRC := arch/x86/vectors.c core/log.c arch/fake/fake.c
 test_vectors_threads_SRC := $(test_vectors_SRC)
 test_vectors_threads_SAN := thread

@@ -175,6 +175,80 @@ static void test_no_source(void **state)
 	assert_null(strstr(first + 1, "the TSC"));
 }
 
+static bool device_gives;
+static unsigned filled;
+
+static bool count_and_fill(u64 words[ENTROPY_DEVICE_WORDS])
+{
+	filled++;
+	for (unsigned i = 0; i < ENTROPY_DEVICE_WORDS; i++)
+		words[i] = 0x123456789abcdefull * (filled * ENTROPY_DEVICE_WORDS + i);
+	return device_gives;
+}
+
+static void first_bytes(u8 bytes[32], bool with_device, bool gives)
+{
+	setup(NULL);
+	fake_hw_random = nothing;
+	device_gives = gives;
+	filled = 0;
+	if (with_device)
+		entropy_add_device(count_and_fill);
+	random_bytes(bytes, 32);
+}
+
+/* The fake clock and CPU give the same each time: only the device makes a difference. */
+static void test_machine_device_adds_to_seeds(void **state)
+{
+	u8 without[32], waiting[32], with[32], block[32];
+
+	(void)state;
+	first_bytes(without, false, false);
+	first_bytes(waiting, true, false);
+	first_bytes(with, true, true);
+	assert_memory_equal(without, waiting, sizeof(without));
+	assert_memory_not_equal(without, with, sizeof(without));
+	assert_int_equal(filled, 1);
+	for (unsigned i = 0; i < 1024; i++)
+		random_bytes(block, sizeof(block));
+	assert_int_equal(filled, 2);
+}
+
+static void test_machine_device_that_comes_later(void **state)
+{
+	u8 block[32];
+
+	(void)state;
+	random_bytes(block, sizeof(block));
+	filled = 0;
+	device_gives = true;
+	entropy_add_device(count_and_fill);
+	random_bytes(block, sizeof(block));
+	assert_int_equal(filled, 1);
+}
+
+static bool fill_with_fives(u64 words[ENTROPY_DEVICE_WORDS])
+{
+	filled++;
+	for (unsigned i = 0; i < ENTROPY_DEVICE_WORDS; i++)
+		words[i] = 5;
+	return true;
+}
+
+static void test_stuck_machine_device_is_left_out(void **state)
+{
+	u8 block[32];
+
+	(void)state;
+	filled = 0;
+	entropy_add_device(fill_with_fives);
+	random_bytes(block, sizeof(block));
+	assert_non_null(strstr(said, "the virtio-rng device failed its health test"));
+	generator.blocks_left = 0;
+	random_bytes(block, sizeof(block));
+	assert_int_equal(filled, 1);
+}
+
 static void test_device(void **state)
 {
 	struct split_queue q;
@@ -224,6 +298,9 @@ int main(void)
 		cmocka_unit_test_setup(test_seeded_again, setup),
 		cmocka_unit_test_setup(test_stuck_source_is_left_out, setup),
 		cmocka_unit_test_setup(test_no_source, setup),
+		cmocka_unit_test_setup(test_machine_device_adds_to_seeds, setup),
+		cmocka_unit_test_setup(test_machine_device_that_comes_later, setup),
+		cmocka_unit_test_setup(test_stuck_machine_device_is_left_out, setup),
 		cmocka_unit_test_setup(test_device, setup),
 	};
 
