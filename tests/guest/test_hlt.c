@@ -9,19 +9,21 @@
 
 static const u8 vectors[] = { VECTOR_A, VECTOR_TIMER, 0 };
 
+/* Of four times one is on time: an emulator on a busy computer now and then loses 2 ms at once. */
 static void check_timer_wakes(void)
 {
-	u64 due = apic_ticks_to_tsc(DELAY), start, took;
+	u64 due = apic_ticks_to_tsc(DELAY), took = ~0ull;
 
 	irq_log_start(vectors);
 	for (unsigned i = 0; i < 4; i++) {
-		start = rdtsc();
+		u64 start = rdtsc();
+
 		apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 		apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
 		apic_write(APIC_TIMER_INITIAL, DELAY);
 		irq_wait();
+		took = MIN(took, rdtsc() - start);
 	}
-	took = rdtsc() - start;
 	check_eq("HLT wakes by the timer, 4 times", irq_log.count, 4);
 	check("HLT: not early", took >= due, "after %llu of %llu ticks", (unsigned long long)took,
 	      (unsigned long long)due);
