@@ -40,6 +40,12 @@ _Static_assert(offsetof(struct rng_page, used_ring) ==
 		       offsetof(struct rng_page, used) + sizeof(struct split_used),
 	       "the ring follows");
 
+/* The device's BARs as far as they are mapped: mappings stay, and several structures share one. */
+struct bars {
+	const struct host_pci *fn;
+	u8 *base[HOST_PCI_BARS];
+};
+
 static struct {
 	volatile u16 *notify;
 	struct rng_page *page;
@@ -71,18 +77,19 @@ static unsigned find_cap(const struct host_pci *fn, enum cap_type type, struct v
 }
 
 /* len bytes at offset of what the capability names. NULL: not in a memory BAR, not so long, not aligned. */
-static volatile void *map_structure(const struct host_pci *fn, const struct virtio_pci_cap *cap,
-				    u64 offset, u32 len)
+static volatile void *map_structure(struct bars *bars, const struct virtio_pci_cap *cap, u64 offset,
+				    u32 len)
 {
-	const struct host_bar *bar = &fn->bar[cap->bar];
-	u8 *base;
+	u8 **base;
 
 	if (cap->bar >= HOST_PCI_BARS || offset + len > cap->length ||
-	    (u64)cap->offset + cap->length > bar->size ||
+	    (u64)cap->offset + cap->length > bars->fn->bar[cap->bar].size ||
 	    (cap->offset + offset) % MIN(len, (u32)sizeof(u32)))
 		return NULL;
-	base = pci_map_bar(fn, cap->bar, MMIO_UC);
-	return base ? base + cap->offset + offset : NULL;
+	base = &bars->base[cap->bar];
+	if (!*base)
+		*base = pci_map_bar(bars->fn, cap->bar, MMIO_UC);
+	return *base ? *base + cap->offset + offset : NULL;
 }
 
 static bool reset(volatile struct virtio_common_cfg *common)
@@ -133,17 +140,17 @@ static bool set_up_queue(volatile struct virtio_common_cfg *common, struct rng_p
 	return true;
 }
 
-static volatile u16 *find_notify(const struct host_pci *fn, u16 notify_off)
+static volatile u16 *find_notify(struct bars *bars, u16 notify_off)
 {
 	struct virtio_pci_cap cap;
-	unsigned at = find_cap(fn, CAP_NOTIFY, &cap);
+	unsigned at = find_cap(bars->fn, CAP_NOTIFY, &cap);
 	u64 multiplier;
 
 	if (!at)
 		return NULL;
-	multiplier =
-		pci_read32(fn->address, at + offsetof(struct virtio_pci_notify_cap, multiplier));
-	return map_structure(fn, &cap, multiplier * notify_off, sizeof(u16));
+	multiplier = pci_read32(bars->fn->address,
+				at + offsetof(struct virtio_pci_notify_cap, multiplier));
+	return map_structure(bars, &cap, multiplier * notify_off, sizeof(u16));
 }
 
 /* Gives the buffer to the device again. */
@@ -180,12 +187,13 @@ static const char *start(struct host_pci *fn)
 {
 	struct virtio_pci_cap cap;
 	volatile struct virtio_common_cfg *common = NULL;
+	struct bars bars = { .fn = fn };
 
 	rng.page = pmem_alloc_page(PMEM_HEAP);
 	if (!rng.page)
 		return "out of memory";
 	if (find_cap(fn, CAP_COMMON, &cap))
-		common = map_structure(fn, &cap, 0,
+		common = map_structure(&bars, &cap, 0,
 				       offsetof(struct virtio_common_cfg, queue_notif_config_data));
 	if (!common)
 		return "it has no registers of virtio 1.0";
@@ -198,7 +206,7 @@ static const char *start(struct host_pci *fn)
 		return "it does not reset";
 	if (!negotiate(common) || !set_up_queue(common, rng.page))
 		return "it refuses what every such device has";
-	rng.notify = find_notify(fn, common->queue_notify_off);
+	rng.notify = find_notify(&bars, common->queue_notify_off);
 	if (!rng.notify)
 		return "its notifications are nowhere";
 	common->device_status |= VIRTIO_STATUS_DRIVER_OK;

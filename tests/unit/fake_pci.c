@@ -28,6 +28,7 @@ static struct {
 	u64 pa;
 	size_t len;
 	u8 *bytes;
+	unsigned mappings;
 } memory;
 
 void fake_pci_reset(void)
@@ -175,6 +176,7 @@ u8 *fake_pci_memory(u64 pa, size_t len)
 	free(memory.bytes);
 	memory.pa = pa;
 	memory.len = len;
+	memory.mappings = 0;
 	memory.bytes = calloc(1, len);
 	return memory.bytes;
 }
@@ -184,5 +186,11 @@ void *mmio_map(u64 pa, size_t len, enum mmio_type type)
 	(void)type;
 	if (pa < memory.pa || pa - memory.pa > memory.len || len > memory.len - (pa - memory.pa))
 		return NULL;
+	memory.mappings++;
 	return memory.bytes + (pa - memory.pa);
+}
+
+unsigned fake_pci_mappings(void)
+{
+	return memory.mappings;
 }

@@ -38,5 +38,7 @@ void fake_pci_scan(void);
 
 /* What mmio_map() gives for this range, zeroed; elsewhere it fails. */
 u8 *fake_pci_memory(u64 pa, size_t len);
+/* How often it gave that since then. */
+unsigned fake_pci_mappings(void);
 
 #endif

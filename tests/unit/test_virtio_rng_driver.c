@@ -133,6 +133,7 @@ static void test_gives_noise(void **state)
 	(void)state;
 	start();
 	assert_non_null(take);
+	assert_int_equal(fake_pci_mappings(), 1);
 	assert_string_equal(pci_first()->owner, "virtio-rng");
 	assert_int_equal(common->device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
 							VIRTIO_STATUS_FEATURES_OK |
