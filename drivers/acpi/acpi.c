@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "drivers/acpi/acpi_parse.h"
 #include "core/acpi_layout.h"
+#include "drivers/acpi/acpi_parse.h"
 
 #define MAX_TABLES	      256
 #define DEFAULT_LAPIC_ADDRESS 0xfee00000u

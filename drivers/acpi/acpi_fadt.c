@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* FADT: power management ports, reset register, DSDT (ACPI 5.2.9). */
+#include "drivers/acpi/acpi_parse.h"
+
 #include <string.h>
 
-#include "drivers/acpi/acpi_parse.h"
 #include "core/acpi_layout.h"
 
 static u32 io_port(u32 port)

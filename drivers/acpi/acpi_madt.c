@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MADT: processors, IOAPICs, interrupt overrides (ACPI 5.2.12). */
 #include "drivers/acpi/acpi_parse.h"
+
 #include "core/acpi_layout.h"
 
 #define XAPIC_BROADCAST	 0xff

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Small tables: HPET, MCFG, SPCR. */
 #include "drivers/acpi/acpi_parse.h"
+
 #include "core/acpi_layout.h"
 
 void acpi_parse_hpet(const struct acpi_table *table, struct acpi_info *info)

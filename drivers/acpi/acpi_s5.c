@@ -3,9 +3,10 @@
  * The soft-off state \_S5 without an AML interpreter: it must be a Name of a Package of constants
  * (ACPI 7.4.2), so its encoding can be looked for in the bytes (ACPI 20.2).
  */
+#include "drivers/acpi/acpi_parse.h"
+
 #include <string.h>
 
-#include "drivers/acpi/acpi_parse.h"
 #include "core/acpi_layout.h"
 
 #define AML_ZERO    0x00

@@ -3,9 +3,9 @@
 #include "arch/x86/vmx/entry_checks.h"
 
 #include "arch/x86/guest_cet.h"
-#include "arch/x86/regs.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/pmu.h"
+#include "arch/x86/regs.h"
 #include "arch/x86/vmx/caps.h"
 
 /* One run of checks: rules report themselves when their condition is false. */

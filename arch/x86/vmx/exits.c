@@ -5,8 +5,8 @@
 #include <vmx_hw.h>
 
 #include "arch/x86/emulate.h"
-#include "arch/x86/guest_cr.h"
 #include "arch/x86/force_emulation.h"
+#include "arch/x86/guest_cr.h"
 #include "arch/x86/guest_exits.h"
 #include "arch/x86/hypercall.h"
 #include "arch/x86/interrupts.h"
