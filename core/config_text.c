@@ -68,11 +68,6 @@ bool text_sets(struct text file, const char *key, const char *value)
 	return false;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
-}
-
 struct quote suggestion_hint(const struct suggestion *best)
 {
 	struct quote q = { "" };
@@ -99,14 +94,17 @@ bool text_to_size(struct text t, u64 *value)
 {
 	u64 unit = 1;
 
-	switch (t.len ? lower(t.s[t.len - 1]) : 0) {
+	switch (t.len ? t.s[t.len - 1] : 0) {
 	case 'k':
+	case 'K':
 		unit = KiB;
 		break;
 	case 'm':
+	case 'M':
 		unit = MiB;
 		break;
 	case 'g':
+	case 'G':
 		unit = GiB;
 		break;
 	}
