@@ -30,7 +30,7 @@ static struct {
 
 const char *const pmem_use_name[PMEM_USES] = {
 	[PMEM_HEAP] = "heap", [PMEM_PAGE_TABLE] = "page tables", [PMEM_GUEST] = "guests",
-	[PMEM_CPU] = "CPUs",  [PMEM_VMX] = "virtualization",	 [PMEM_DISK] = "disks",
+	[PMEM_CPU] = "CPUs",  [PMEM_VIRT] = "virtualization",	 [PMEM_DISK] = "disks",
 };
 
 static const u64 where_limit[] = {

@@ -14,7 +14,7 @@ enum pmem_use {
 	PMEM_PAGE_TABLE,
 	PMEM_GUEST,
 	PMEM_CPU,
-	PMEM_VMX,  /* or SVM: VMCSs, bitmaps, and what else hardware or a vCPU has pages of */
+	PMEM_VIRT, /* VMCSs or VMCBs, bitmaps, and what else hardware or a vCPU has pages of */
 	PMEM_DISK, /* what guests wrote to their disks */
 	PMEM_USES
 };

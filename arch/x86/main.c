@@ -187,13 +187,13 @@ static void log_memory(void)
 	u64 own;
 
 	pmem_get_stats(&st);
-	own = handover.image_size + st.used[PMEM_HEAP] + st.used[PMEM_CPU] + st.used[PMEM_VMX];
+	own = handover.image_size + st.used[PMEM_HEAP] + st.used[PMEM_CPU] + st.used[PMEM_VIRT];
 	log_debug("memory: Firn has %llu KiB: image %llu, heap %llu, CPUs %llu, virtualization "
 		  "%llu; page tables %llu",
 		  (unsigned long long)(own / KiB), (unsigned long long)(handover.image_size / KiB),
 		  (unsigned long long)(st.used[PMEM_HEAP] / KiB),
 		  (unsigned long long)(st.used[PMEM_CPU] / KiB),
-		  (unsigned long long)(st.used[PMEM_VMX] / KiB),
+		  (unsigned long long)(st.used[PMEM_VIRT] / KiB),
 		  (unsigned long long)(st.used[PMEM_PAGE_TABLE] / KiB));
 }
 

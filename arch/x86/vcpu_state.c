@@ -47,13 +47,13 @@ enum firn_err vcpu_state_init(void)
 
 enum firn_err vcpu_state_create(struct vcpu *vcpu)
 {
-	u64 area = pmem_alloc(xsave_size, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
+	u64 area = pmem_alloc(xsave_size, PAGE_SIZE, PMEM_ANY, PMEM_VIRT);
 
 	if (!area)
 		return ERR_NOMEM;
 	vcpu->arch.decoded = emu_decode_cache_create();
 	if (!vcpu->arch.decoded) {
-		pmem_free(area, xsave_size, PMEM_VMX);
+		pmem_free(area, xsave_size, PMEM_VIRT);
 		return ERR_NOMEM;
 	}
 	vcpu->arch.xcr0 = XCR0_X87;
@@ -65,7 +65,7 @@ enum firn_err vcpu_state_create(struct vcpu *vcpu)
 void vcpu_state_destroy(struct vcpu *vcpu)
 {
 	if (vcpu->arch.xsave)
-		pmem_free(virt_to_phys(vcpu->arch.xsave), xsave_size, PMEM_VMX);
+		pmem_free(virt_to_phys(vcpu->arch.xsave), xsave_size, PMEM_VIRT);
 	vcpu->arch.xsave = NULL;
 	free(vcpu->arch.decoded);
 	vcpu->arch.decoded = NULL;

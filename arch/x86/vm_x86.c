@@ -77,14 +77,14 @@ void arch_vm_reset(struct vm *vm)
 
 enum firn_err arch_vcpu_create(struct vcpu *vcpu)
 {
-	u8 *page = pmem_alloc_page(PMEM_VMX);
+	u8 *page = pmem_alloc_page(PMEM_VIRT);
 	enum firn_err err;
 
 	if (!page)
 		return ERR_NOMEM;
 	err = virt_vcpu_create(vcpu);
 	if (err != FIRN_OK) {
-		pmem_free_page(page, PMEM_VMX);
+		pmem_free_page(page, PMEM_VIRT);
 		return err;
 	}
 	lapic_init(&vcpu->arch.lapic, vcpu, page);
@@ -96,7 +96,7 @@ void arch_vcpu_destroy(struct vcpu *vcpu)
 	if (!vcpu->arch.lapic.page)
 		return;
 	virt_vcpu_destroy(vcpu);
-	pmem_free_page(vcpu->arch.lapic.page, PMEM_VMX);
+	pmem_free_page(vcpu->arch.lapic.page, PMEM_VIRT);
 	vcpu->arch.lapic.page = NULL;
 }
 

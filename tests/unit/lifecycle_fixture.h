@@ -29,7 +29,7 @@ static inline u64 memory_used(void)
 	struct pmem_stats st;
 
 	pmem_get_stats(&st);
-	return st.used[PMEM_VMX];
+	return st.used[PMEM_VIRT];
 }
 
 static inline int lifecycle_teardown(void **state)

@@ -110,13 +110,13 @@ static void test_stats(void **state)
 	(void)state;
 	assert_int_equal(pmem_add(MiB, MiB), FIRN_OK);
 	heap = pmem_alloc(8 * PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_HEAP);
-	pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
+	pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VIRT);
 	pmem_free(heap, 4 * PAGE_SIZE, PMEM_HEAP);
 	pmem_get_stats(&st);
 	assert_int_equal(st.total, MiB);
 	assert_int_equal(st.free, MiB - 5 * PAGE_SIZE);
 	assert_int_equal(st.used[PMEM_HEAP], 4 * PAGE_SIZE);
-	assert_int_equal(st.used[PMEM_VMX], PAGE_SIZE);
+	assert_int_equal(st.used[PMEM_VIRT], PAGE_SIZE);
 	assert_int_equal(st.used[PMEM_GUEST], 0);
 	for (int i = 0; i < PMEM_USES; i++)
 		assert_non_null(pmem_use_name[i]);

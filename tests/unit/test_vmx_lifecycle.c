@@ -322,13 +322,14 @@ static struct vmx_vcpu vcpus[NR_VMCS];
 static void make_vmcss(void)
 {
 	for (unsigned i = 0; i < NR_VMCS; i++)
-		vcpus[i] = (struct vmx_vcpu){ .vmcs = pmem_alloc_page(PMEM_VMX), .active_cpu = -1 };
+		vcpus[i] =
+			(struct vmx_vcpu){ .vmcs = pmem_alloc_page(PMEM_VIRT), .active_cpu = -1 };
 }
 
 static void free_vmcss(void)
 {
 	for (unsigned i = 0; i < NR_VMCS; i++)
-		pmem_free_page(vcpus[i].vmcs, PMEM_VMX);
+		pmem_free_page(vcpus[i].vmcs, PMEM_VIRT);
 }
 
 static void load_and_clear_in_any_order(void **state)
@@ -391,7 +392,7 @@ static void off_clears_everything(void **state)
 		if (emergency) {
 			vmx_cpu_emergency_disable(&cpu[0]);
 			vmx_cpu_emergency_disable(&cpu[0]); /* may come twice */
-			pmem_free_page(cpu[0].region, PMEM_VMX);
+			pmem_free_page(cpu[0].region, PMEM_VIRT);
 		} else {
 			vmx_cpu_disable(&cpu[0]);
 		}

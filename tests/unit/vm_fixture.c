@@ -339,14 +339,14 @@ void arch_vcpu_unload(struct vcpu *vcpu)
 enum firn_err arch_vcpu_create(struct vcpu *vcpu)
 {
 	/* An address and no memory behind it: a test may have promised more than there is. */
-	vcpu->arch.lapic.page = (u8 *)pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
+	vcpu->arch.lapic.page = (u8 *)pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VIRT);
 	return fixture_fails("vCPU") ? ERR_NOMEM : FIRN_OK;
 }
 
 void arch_vcpu_destroy(struct vcpu *vcpu)
 {
 	if (vcpu->arch.lapic.page)
-		pmem_free((u64)vcpu->arch.lapic.page, PAGE_SIZE, PMEM_VMX);
+		pmem_free((u64)vcpu->arch.lapic.page, PAGE_SIZE, PMEM_VIRT);
 }
 
 const char *arch_cet_lacks(void)

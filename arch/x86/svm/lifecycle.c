@@ -88,9 +88,9 @@ static enum firn_err check_capabilities(struct svm_cpu *cpu)
 static void free_pages(struct svm_cpu *cpu)
 {
 	if (cpu->host_save)
-		pmem_free_page(cpu->host_save, PMEM_VMX);
+		pmem_free_page(cpu->host_save, PMEM_VIRT);
 	if (cpu->host_vmcb)
-		pmem_free_page(cpu->host_vmcb, PMEM_VMX);
+		pmem_free_page(cpu->host_vmcb, PMEM_VIRT);
 	cpu->host_save = NULL;
 	cpu->host_vmcb = NULL;
 	cpu->host_vmcb_pa = 0;
@@ -99,8 +99,8 @@ static void free_pages(struct svm_cpu *cpu)
 static enum firn_err allocate_pages(struct svm_cpu *cpu)
 {
 	free_pages(cpu);
-	cpu->host_save = pmem_alloc_page(PMEM_VMX);
-	cpu->host_vmcb = pmem_alloc_page(PMEM_VMX);
+	cpu->host_save = pmem_alloc_page(PMEM_VIRT);
+	cpu->host_vmcb = pmem_alloc_page(PMEM_VIRT);
 	if (!cpu->host_save || !cpu->host_vmcb) {
 		free_pages(cpu);
 		return fail(cpu, ERR_NOMEM, "no memory for the host save area");

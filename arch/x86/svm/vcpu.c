@@ -135,7 +135,7 @@ enum firn_err svm_vcpu_create(struct vcpu *vcpu)
 	struct svm_vcpu *v = &vcpu->arch.svm;
 
 	v->cpu = -1;
-	v->vmcb = pmem_alloc_page(PMEM_VMX);
+	v->vmcb = pmem_alloc_page(PMEM_VIRT);
 	if (!v->vmcb)
 		return ERR_NOMEM;
 	v->vmcb_pa = virt_to_phys(v->vmcb);
@@ -150,7 +150,7 @@ void svm_vcpu_destroy(struct vcpu *vcpu)
 	if (!v->vmcb)
 		return;
 	BUG_ON(v->cpu >= 0);
-	pmem_free_page(v->vmcb, PMEM_VMX);
+	pmem_free_page(v->vmcb, PMEM_VIRT);
 	v->vmcb = NULL;
 }
 

@@ -34,7 +34,7 @@ static void msr_pass(u8 *map, u32 msr)
 
 static u64 make_msr_map(bool cet)
 {
-	u64 map = pmem_alloc(MSR_MAP_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
+	u64 map = pmem_alloc(MSR_MAP_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VIRT);
 	u32 msrs[MSR_LIST_MAX];
 	size_t n = guest_msr_passthrough(cet, msrs, ARRAY_SIZE(msrs));
 
@@ -48,7 +48,7 @@ static u64 make_msr_map(bool cet)
 
 enum firn_err svm_maps_init(void)
 {
-	io_map_pa = pmem_alloc(IO_MAP_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
+	io_map_pa = pmem_alloc(IO_MAP_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VIRT);
 	if (!io_map_pa)
 		return ERR_NOMEM;
 	memset(phys_to_virt(io_map_pa), 0xff, IO_MAP_SIZE);

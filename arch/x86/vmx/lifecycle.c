@@ -111,7 +111,7 @@ static void stop_processor_trace(void)
 
 static enum firn_err enter_vmx(struct vmx_cpu *cpu)
 {
-	cpu->region = pmem_alloc_page(PMEM_VMX);
+	cpu->region = pmem_alloc_page(PMEM_VIRT);
 	if (!cpu->region)
 		return fail(cpu, ERR_NOMEM, "no memory for the VMXON region");
 	*(u32 *)cpu->region = vmx_caps.basic & VMX_BASIC_REVISION;
@@ -120,7 +120,7 @@ static enum firn_err enter_vmx(struct vmx_cpu *cpu)
 	if (vmxon(virt_to_phys(cpu->region)))
 		return FIRN_OK;
 	write_cr4(read_cr4() & ~CR4_VMXE);
-	pmem_free_page(cpu->region, PMEM_VMX);
+	pmem_free_page(cpu->region, PMEM_VIRT);
 	cpu->region = NULL;
 	return fail(cpu, ERR_VMFAIL, "VMXON failed");
 }
@@ -210,7 +210,7 @@ enum firn_err vmx_cpu_disable(struct vmx_cpu *cpu)
 	if (cpu->state != VMX_ON)
 		return ERR_STATE;
 	leave_vmx(cpu);
-	pmem_free_page(cpu->region, PMEM_VMX);
+	pmem_free_page(cpu->region, PMEM_VIRT);
 	cpu->region = NULL;
 	return FIRN_OK;
 }

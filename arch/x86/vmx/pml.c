@@ -23,7 +23,7 @@ enum firn_err vmx_log_writes(struct vm *vm, bool on)
 		struct vmx_vcpu *v = &vm->vcpu[i]->arch.vmx;
 
 		if (!v->pml)
-			v->pml = pmem_alloc_page(PMEM_VMX);
+			v->pml = pmem_alloc_page(PMEM_VIRT);
 		if (!v->pml)
 			return ERR_NOMEM;
 	}

@@ -99,7 +99,7 @@ enum firn_err vmx_vm_create(struct vm *vm)
 	if (!vm->arch.nested_root)
 		return ERR_NOMEM;
 	if (vmx_apicv) {
-		vm->arch.apic_access_page = pmem_alloc_page(PMEM_VMX);
+		vm->arch.apic_access_page = pmem_alloc_page(PMEM_VIRT);
 		if (!vm->arch.apic_access_page)
 			goto fail;
 		err = vmx_map_apic_page(vm);
@@ -117,7 +117,7 @@ void vmx_vm_destroy(struct vm *vm)
 	nested_destroy(vm->arch.nested_root);
 	vm->arch.nested_root = 0;
 	if (vm->arch.apic_access_page)
-		pmem_free_page(vm->arch.apic_access_page, PMEM_VMX);
+		pmem_free_page(vm->arch.apic_access_page, PMEM_VIRT);
 	vm->arch.apic_access_page = NULL;
 }
 
@@ -126,7 +126,7 @@ enum firn_err vmx_vcpu_create(struct vcpu *vcpu)
 	struct vmx_vcpu *v = &vcpu->arch.vmx;
 
 	v->active_cpu = -1;
-	v->vmcs = pmem_alloc_page(PMEM_VMX);
+	v->vmcs = pmem_alloc_page(PMEM_VIRT);
 	if (!v->vmcs)
 		return ERR_NOMEM;
 	*(u32 *)v->vmcs = vmx_caps.basic & VMX_BASIC_REVISION;
@@ -140,10 +140,10 @@ void vmx_vcpu_destroy(struct vcpu *vcpu)
 	if (!v->vmcs)
 		return;
 	BUG_ON(v->active_cpu >= 0);
-	pmem_free_page(v->vmcs, PMEM_VMX);
+	pmem_free_page(v->vmcs, PMEM_VIRT);
 	v->vmcs = NULL;
 	if (v->pml)
-		pmem_free_page(v->pml, PMEM_VMX);
+		pmem_free_page(v->pml, PMEM_VIRT);
 	v->pml = NULL;
 }
 

@@ -72,7 +72,7 @@ static void pass_x2apic_msrs(u8 *bitmap)
 
 static u8 *make_msr_bitmap(bool cet, bool x2apic)
 {
-	u8 *bitmap = pmem_alloc_page(PMEM_VMX);
+	u8 *bitmap = pmem_alloc_page(PMEM_VIRT);
 
 	if (!bitmap)
 		return NULL;
@@ -85,7 +85,7 @@ static u8 *make_msr_bitmap(bool cet, bool x2apic)
 
 enum firn_err vmx_bitmaps_init(void)
 {
-	u64 io = pmem_alloc(2 * PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VMX);
+	u64 io = pmem_alloc(2 * PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_VIRT);
 
 	if (!io)
 		return ERR_NOMEM;
