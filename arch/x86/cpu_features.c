@@ -57,7 +57,7 @@ bool cpu_has_feature(u32 feature)
 		return false;
 	r = cpuid(leaf, CPUID_FEATURE_SUBLEAF(feature));
 	memcpy(reg, &r, sizeof(reg));
-	return reg[CPUID_FEATURE_REG(feature)] & BIT(CPUID_FEATURE_BIT(feature));
+	return reg[CPUID_FEATURE_REG(feature)] & CPUID_FEATURE_MASK(feature);
 }
 
 void cpu_detect_features(void)

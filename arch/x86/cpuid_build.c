@@ -89,7 +89,7 @@ static void set_feature(struct builder *b, u32 feature, bool on)
 {
 	struct cpuid_leaf *e =
 		entry(b, CPUID_FEATURE_LEAF(feature), CPUID_FEATURE_SUBLEAF(feature));
-	u32 bit = (u32)BIT(CPUID_FEATURE_BIT(feature));
+	u32 bit = CPUID_FEATURE_MASK(feature);
 
 	if (!e)
 		return;
@@ -147,8 +147,7 @@ static void add_features(struct builder *b)
 		set_feature(b, cpuid_own_features[i], true);
 	for (size_t i = 0; i < cpuid_nr_kvm_features; i++)
 		set_feature(b, cpuid_kvm_features[i].feature,
-			    b->vm->paravirt &
-				    BIT(CPUID_FEATURE_BIT(cpuid_kvm_features[i].feature)));
+			    b->vm->paravirt & CPUID_FEATURE_MASK(cpuid_kvm_features[i].feature));
 }
 
 static bool offers(const struct builder *b, u32 feature)

@@ -84,18 +84,13 @@ bool cpuid_image_is_amd(const struct cpuid_image *image)
 	return vendor == VENDOR_EBX_AMD || vendor == VENDOR_EBX_HYGON;
 }
 
-static u32 mask(u32 feature)
-{
-	return (u32)BIT(CPUID_FEATURE_BIT(feature));
-}
-
 /* Offered, and switched on by a register. */
 static void set_if(u32 *reg, u32 offered, u32 feature, u32 needs, bool on)
 {
-	if (on && (offered & mask(needs)))
-		*reg |= mask(feature);
+	if (on && (offered & CPUID_FEATURE_MASK(needs)))
+		*reg |= CPUID_FEATURE_MASK(feature);
 	else
-		*reg &= ~mask(feature);
+		*reg &= ~CPUID_FEATURE_MASK(feature);
 }
 
 static void dynamic_version(struct vcpu *vcpu, u32 out[4])
@@ -119,8 +114,8 @@ static void dynamic_xstate(struct vcpu *vcpu, u32 subleaf, u32 out[4])
 
 	if (subleaf == 0 && out[CPUID_EAX])
 		out[CPUID_EBX] = guest_xstate_size(image, arch->xcr0, false);
-	else if (subleaf == 1 &&
-		 (out[CPUID_EAX] & (mask(X86_FEATURE_XSAVEC) | mask(X86_FEATURE_XSAVES))))
+	else if (subleaf == 1 && (out[CPUID_EAX] & (CPUID_FEATURE_MASK(X86_FEATURE_XSAVEC) |
+						    CPUID_FEATURE_MASK(X86_FEATURE_XSAVES))))
 		out[CPUID_EBX] = guest_xstate_size(image, arch->xcr0 | arch->xss, true);
 }
 
@@ -143,7 +138,7 @@ static void dynamic_bits(struct vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 	else if (leaf == CPUID_TOPOLOGY || leaf == CPUID_TOPOLOGY2)
 		dynamic_topology(vcpu, subleaf, out);
 	else if (leaf == CPUID_EXT1 && !lapic_enabled(&vcpu->arch.lapic))
-		out[CPUID_EDX] &= ~mask(X86_FEATURE_APIC_AMD);
+		out[CPUID_EDX] &= ~CPUID_FEATURE_MASK(X86_FEATURE_APIC_AMD);
 }
 
 static bool out_of_range(const struct cpuid_image *image, u32 leaf)

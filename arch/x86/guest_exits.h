@@ -7,6 +7,7 @@
 #ifndef FIRN_X86_GUEST_EXITS_H
 #define FIRN_X86_GUEST_EXITS_H
 
+#include "arch/x86/force_emulation.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/guest_xstate.h"
 #include "arch/x86/x86.h"
@@ -14,6 +15,17 @@
 #include "core/timer.h"
 #include "core/vcpu.h"
 #include "core/work.h"
+
+/*
+ * Exceptions that exit, a bit for each vector. #DB and #AC: a guest can make their delivery raise them
+ * again without end, in which nothing else exits; #MC is the host's; #UD may be forced emulation.
+ */
+static inline u32 guest_intercepted_exceptions(const struct vm *vm)
+{
+	u32 always = BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC);
+
+	return always | (emulation_is_forced(vm) ? BIT(VECTOR_UD) : 0);
+}
 
 /* RDX:RAX of WRMSR and XSETBV */
 static inline u64 guest_rdx_rax(const struct vcpu *vcpu)

@@ -6,20 +6,19 @@
 #include "arch/x86/x86.h"
 #include "core/entropy.h"
 
-#define FEATURE_BIT(name) BIT(CPUID_FEATURE_BIT(X86_FEATURE_##name))
-#define GOLDEN_RATIO	  0x9e3779b97f4a7c15ull
-#define TRIES		  16
+#define GOLDEN_RATIO 0x9e3779b97f4a7c15ull
+#define TRIES	     16
 
 /* Not cpu_has_feature(): the first random number is wanted before features are detected. */
 static bool has_rdseed(void)
 {
 	return cpuid(CPUID_BASIC, 0).eax >= CPUID_FEATURES &&
-	       (cpuid(CPUID_FEATURES, 0).ebx & FEATURE_BIT(RDSEED));
+	       (cpuid(CPUID_FEATURES, 0).ebx & CPUID_FEATURE_MASK(X86_FEATURE_RDSEED));
 }
 
 static bool has_rdrand(void)
 {
-	return cpuid(CPUID_VERSION, 0).ecx & FEATURE_BIT(RDRAND);
+	return cpuid(CPUID_VERSION, 0).ecx & CPUID_FEATURE_MASK(X86_FEATURE_RDRAND);
 }
 
 static bool rdseed(u64 *value)

@@ -13,8 +13,6 @@
 #include "core/log.h"
 #include "core/pmem.h"
 
-#define CPUID_EXT1_ECX_SVM BIT(2)
-
 static const char *const state_names[] = {
 	[SVM_OFFLINE] = "offline",
 	[SVM_NONE] = "no SVM",
@@ -38,7 +36,7 @@ static enum firn_err check_vm_cr(struct svm_cpu *cpu)
 {
 	u64 vm_cr = 0;
 
-	if (!(cpuid(CPUID_EXT1, 0).ecx & CPUID_EXT1_ECX_SVM))
+	if (!(cpuid(CPUID_EXT1, 0).ecx & CPUID_FEATURE_MASK(X86_FEATURE_SVM)))
 		return fail(cpu, ERR_UNSUPPORTED, "the processor has no SVM");
 	if (!rdmsr_safe(MSR_VM_CR, &vm_cr))
 		return fail(cpu, ERR_UNSUPPORTED, "no VM_CR");

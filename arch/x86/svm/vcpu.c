@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define CPUID_EXT1_ECX_SVM BIT(2)
-
 struct svm_cpu svm_cpus[MAX_CPUS];
 
 struct svm_cpu *svm_this_cpu(void)
@@ -26,11 +24,10 @@ struct svm_cpu *svm_this_cpu(void)
 /* AMD's CPUs without it too, so that it is SVM that is missed there. */
 bool svm_preferred(void)
 {
-	if (!strcmp(cpu_features.vendor, "AuthenticAMD") || !strcmp(cpu_features.vendor, "HygonGenu"
-											 "ine"))
-		return true;
-	return cpu_features.max_extended_leaf >= CPUID_EXT1 &&
-	       (cpuid(CPUID_EXT1, 0).ecx & CPUID_EXT1_ECX_SVM);
+	const char *vendor = cpu_features.vendor;
+
+	return !strcmp(vendor, "AuthenticAMD") || !strcmp(vendor, "HygonGenuine") ||
+	       cpu_has_feature(X86_FEATURE_SVM);
 }
 
 /* Guests are told that LFENCE waits for earlier instructions (guest_msr.c); APM 2 3.2.2. */

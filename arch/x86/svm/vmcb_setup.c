@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The control area of a VMCB and the permission maps (APM vol. 2, 15.9-15.13). */
-#include "arch/x86/force_emulation.h"
+#include "arch/x86/guest_exits.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/svm/caps.h"
 #include "arch/x86/svm/svm.h"
@@ -61,12 +61,6 @@ enum firn_err svm_maps_init(void)
 }
 
 /*
- * #DB and #AC are intercepted because a guest can make their delivery raise them again without
- * end, in which nothing else exits; #MC because it is the host's.
- */
-#define INTERCEPTED_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
-
-/*
  * CR0: writes of TS and MP alone don't exit. CR3 and CR8 are the guest's: nested paging and
  * V_INTR_MASKING keep the real ones apart.
  */
@@ -113,9 +107,7 @@ void svm_init_vmcb(struct vcpu *vcpu)
 	struct vmcb *vmcb = vmcb_of(vcpu);
 
 	vmcb->intercept_cr = INTERCEPTED_CR;
-	vmcb->intercept_exceptions = INTERCEPTED_EXCEPTIONS;
-	if (emulation_is_forced(vcpu->vm))
-		vmcb->intercept_exceptions |= BIT(VECTOR_UD);
+	vmcb->intercept_exceptions = guest_intercepted_exceptions(vcpu->vm);
 	vmcb->intercept_misc1 = INTERCEPTED_MISC1;
 	vmcb->intercept_misc2 = INTERCEPTED_MISC2;
 	vmcb->iopm_base_pa = io_map_pa;

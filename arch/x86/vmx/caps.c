@@ -219,7 +219,7 @@ void vmx_caps_mask_cpuid(const struct vmx_caps *caps, u32 leaf, u32 subleaf, u32
 
 		if (leaf == CPUID_FEATURE_LEAF(f) && subleaf == CPUID_FEATURE_SUBLEAF(f) &&
 		    !vmx_caps_may(caps, CTL_PROC2, controlled[i].control))
-			out[CPUID_FEATURE_REG(f)] &= ~(u32)BIT(CPUID_FEATURE_BIT(f));
+			out[CPUID_FEATURE_REG(f)] &= ~CPUID_FEATURE_MASK(f);
 	}
 }
 

@@ -7,13 +7,12 @@
 
 #include <vmx_hw.h>
 
+#include "arch/x86/cpuid_bits.h"
 #include "arch/x86/vmx/caps.h"
 #include "core/arch.h"
 #include "core/log.h"
 #include "core/pmem.h"
 
-#define CPUID_1_ECX_VMX	   BIT(5)
-#define CPUID_7_EBX_PT	   BIT(25)
 #define MSR_IA32_RTIT_CTL  0x570
 #define RTIT_CTL_TRACE_EN  BIT(0)
 #define VMX_MISC_PT_IN_VMX BIT(14)
@@ -40,7 +39,7 @@ static enum firn_err check_feature_control(struct vmx_cpu *cpu)
 {
 	u64 fc = 0;
 
-	if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX))
+	if (!(cpuid(CPUID_VERSION, 0).ecx & CPUID_FEATURE_MASK(X86_FEATURE_VMX)))
 		return fail(cpu, ERR_UNSUPPORTED, "the processor has no VMX");
 	if (!rdmsr_safe(MSR_IA32_FEATURE_CONTROL, &fc))
 		return fail(cpu, ERR_UNSUPPORTED, "no IA32_FEATURE_CONTROL");
@@ -103,7 +102,8 @@ static void stop_processor_trace(void)
 {
 	u64 ctl;
 
-	if ((vmx_caps.misc & VMX_MISC_PT_IN_VMX) || !(cpuid(7, 0).ebx & CPUID_7_EBX_PT))
+	if ((vmx_caps.misc & VMX_MISC_PT_IN_VMX) ||
+	    !(cpuid(CPUID_FEATURES, 0).ebx & CPUID_FEATURE_MASK(X86_FEATURE_INTEL_PT)))
 		return;
 	if (rdmsr_safe(MSR_IA32_RTIT_CTL, &ctl) && (ctl & RTIT_CTL_TRACE_EN))
 		wrmsr_safe(MSR_IA32_RTIT_CTL, ctl & ~RTIT_CTL_TRACE_EN);

@@ -5,7 +5,7 @@
 #include <vmx_hw.h>
 
 #include "arch/x86/cet_host.h"
-#include "arch/x86/force_emulation.h"
+#include "arch/x86/guest_exits.h"
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/vmx/caps.h"
 #include "arch/x86/vmx/ept.h"
@@ -182,12 +182,6 @@ void vmx_write_host_state(void)
 	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 /*
- * #DB and #AC are intercepted because a guest can make their delivery raise them again without
- * end, in which nothing else exits; #MC because it is the host's.
- */
-#define INTERCEPTED_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
-
-/*
  * A loop with a PAUSE at least each so many TSC ticks, and how long it may last (SDM 3C 25.1.3): a
  * lock whose holder runs is released in far less.
  */
@@ -281,8 +275,7 @@ static void write_processor_controls(struct vcpu *vcpu)
 void vmx_write_controls(struct vcpu *vcpu)
 {
 	write_processor_controls(vcpu);
-	vmwrite(EXCEPTION_BITMAP,
-		INTERCEPTED_EXCEPTIONS | (emulation_is_forced(vcpu->vm) ? BIT(VECTOR_UD) : 0));
+	vmwrite(EXCEPTION_BITMAP, guest_intercepted_exceptions(vcpu->vm));
 	vmwrite(PF_ERROR_CODE_MASK, 0);
 	vmwrite(PF_ERROR_CODE_MATCH, 0);
 	vmwrite(CR3_TARGET_COUNT, 0);
