@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Help, and what could stand at the place of a word: completion. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,25 +10,11 @@
 
 #define HELP_COLUMN 30
 
-/* Copies word number index of text, NULL when there are not as many. */
-static const char *nth_word(const char *text, unsigned index, char *buf, size_t size)
-{
-	for (;;) {
-		size_t len;
+#define WORD_SIZE   32
+#define SEPARATORS  " []|"
+#define JSON_OPTION "--json"
 
-		text += strspn(text, " []");
-		len = strcspn(text, " []");
-		if (!len)
-			return NULL;
-		if (index-- == 0) {
-			snprintf(buf, size, "%.*s", (int)len, text);
-			return buf;
-		}
-		text += len;
-	}
-}
-
-static void add_names(const char *kind, void (*add)(const char *word))
+static void add_kind(const char *kind, void (*add)(const char *word))
 {
 	bool actions = strcmp(kind, "ACTION") == 0;
 
@@ -41,24 +28,72 @@ static void add_names(const char *kind, void (*add)(const char *word))
 	if (strcmp(kind, "LEVEL") == 0)
 		for (unsigned i = 0; i < LOG_LEVELS; i++)
 			add(log_level_name[i]);
+	if (strcmp(kind, "TEST") == 0)
+		for (size_t i = 0; i < arch_nr_selftests; i++)
+			add(arch_selftests[i].name);
+}
+
+/* What may stand for one word of a command's arguments, which ends at a blank: "[on|off]", "VM". */
+static void add_words(const char *arg, bool options, void (*add)(const char *word))
+{
+	char word[WORD_SIZE];
+
+	while (*arg && *arg != ' ') {
+		size_t len = strcspn(arg, SEPARATORS);
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, arg);
+		if (isupper((unsigned char)word[0]) && !options)
+			add_kind(word, add);
+		else if (word[0] && options == (word[0] == '-'))
+			add(word);
+		arg += len;
+		arg += *arg && *arg != ' ';
+	}
+}
+
+/* The next one, NULL at the end. */
+static const char *next_arg(const char *arg)
+{
+	arg += strcspn(arg, " ");
+	return *arg ? arg + 1 : NULL;
+}
+
+/* Of those that may be left out, the ones that follow may come first. */
+static void add_args(const struct shell_command *cmd, unsigned index, bool options,
+		     void (*add)(const char *word))
+{
+	const char *arg = *cmd->args ? cmd->args : NULL;
+
+	while (arg && index--)
+		arg = next_arg(arg);
+	while (arg) {
+		add_words(arg, options, add);
+		arg = *arg == '[' ? next_arg(arg) : NULL;
+	}
+	if (options && cmd->flags & SHELL_JSON)
+		add(JSON_OPTION);
 }
 
 void shell_candidates(const char *line, void (*add)(const char *word))
 {
 	const struct shell_command *cmd;
-	char name[SHELL_LINE_MAX], kind[16];
+	char name[SHELL_LINE_MAX];
 	unsigned index = 0;
+	bool options;
 
+	line += strspn(line, " ");
 	/* The word that is being typed is behind the last space. */
 	for (const char *c = line; *c; c++)
-		index += *c == ' ' && c > line && c[-1] != ' ';
+		index += *c == ' ' && c[-1] != ' ';
 	if (index == 0) {
-		add_names("COMMAND", add);
+		add_kind("COMMAND", add);
 		return;
 	}
-	cmd = shell_find(nth_word(line, 0, name, sizeof(name)));
-	if (cmd && nth_word(cmd->args, index - 1, kind, sizeof(kind)))
-		add_names(kind, add);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(line, " "), line);
+	options = strrchr(line, ' ')[1] == '-';
+	cmd = shell_find(name);
+	if (cmd)
+		add_args(cmd, index - 1, options, add);
 }
 
 /* The text begins in one column; behind longer arguments, in the next line. */

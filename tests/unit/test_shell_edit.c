@@ -147,6 +147,38 @@ static void test_completion(void **state)
 	assert_string_equal(screen, "help reboot ");
 }
 
+/* Words of a command's own, its options behind a dash; those of VMs go with them. */
+static void test_completion_of_words(void **state)
+{
+	static const struct {
+		const char *typed, *shown;
+	} cases[] = {
+		{ "dirty shell v\t", "dirty shell verify " },
+		{ "dirty shell \t", "dirty shell \nstart  stop  verify  \n" PROMPT "dirty shell " },
+		{ "trace shell of\t", "trace shell off " },
+		{ "trace shell 0 m\t", "trace shell 0 mmio " },
+		{ "trace shell on i\t", "trace shell on irq " },
+		{ "trace shell on exit i\t", "trace shell on exit irq " },
+		{ "trace shell --\t", "trace shell --json " },
+		{ "regs shell a\t", "regs shell all " },
+		{ "vms -\t", "vms --json " },
+		{ "top --o\t", "top --once " },
+		{ "top -\t\t", "top --\n--once  --json  \n" PROMPT "top --" },
+		{ "top sh\t", "top shell " },
+		{ "version -\t", "version -\a" },
+		{ "selftest sec\t", "selftest second " },
+		{ "  vms -\t", "  vms --json " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		keys(CTRL_U);
+		clear_screen();
+		keys(cases[i].typed);
+		assert_string_equal(screen, cases[i].shown);
+	}
+}
+
 static void test_completion_without_candidates(void **state)
 {
 	(void)state;
@@ -215,6 +247,7 @@ int main(void)
 		TEST(test_history),
 		TEST(test_history_line_can_be_edited_and_run),
 		TEST(test_completion),
+		TEST(test_completion_of_words),
 		TEST(test_completion_without_candidates),
 		TEST(test_completion_takes_the_common_part),
 		TEST(test_log_lines_bring_the_prompt_back),
