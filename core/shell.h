@@ -45,15 +45,17 @@ struct shell_line {
 	bool json;		    /* --json */
 };
 
-#define SHELL_JSON BIT(0) /* has --json */
-#define SHELL_VM   BIT(1) /* is also "vm NAME" */
-#define SHELL_LINE BIT(2) /* takes a command with all that follows it */
+#define SHELL_JSON    BIT(0) /* has --json */
+#define SHELL_VM      BIT(1) /* is also "vm NAME" */
+#define SHELL_LINE    BIT(2) /* takes a command with all that follows it */
+#define SHELL_REPEATS BIT(3) /* goes on until a key by itself */
 
 struct shell_command {
 	const char *name;
 	/*
-	 * Words in upper case; in brackets = may be left out; "..." = as many more as there are. VM,
-	 * COMMAND, ACTION and LEVEL are completed.
+	 * Words in upper case stand for others, "|" is between words of which one is given; in
+	 * brackets = may be left out; "..." = as many more as there are. VM, COMMAND, ACTION, LEVEL,
+	 * TEST and words in lower case are completed.
 	 */
 	const char *args;
 	const char *help;
@@ -67,6 +69,8 @@ extern const size_t shell_nr_commands;
 struct vm *shell_vm(const char *name);
 struct vcpu *shell_vcpu(struct vm *vm, const char *number);
 bool shell_number(const char *what, const char *text, u64 *value); /* decimal or 0x... */
+/* Of a column of VMs' names: that of the longest one, at least so many characters. */
+int shell_vm_width(size_t least);
 
 extern const char *const log_level_name[]; /* LOG_LEVELS of them, as firn.conf has them */
 
@@ -118,6 +122,7 @@ void arch_shell_mitigations(bool json);
 struct selftest {
 	const char *name;
 	const char *help;
+	unsigned max_args; /* behind the name */
 	enum shell_result (*run)(const struct shell_line *line);
 };
 extern const struct selftest arch_selftests[];

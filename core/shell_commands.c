@@ -3,6 +3,11 @@
 #include "core/shell.h"
 
 #include <ctype.h>
+#include <string.h>
+
+#include "core/suggest.h"
+
+#define FEW_VMS 8 /* so many are named when there is no such VM */
 
 const struct shell_command shell_commands[] = {
 	{ "help", "[COMMAND]", "this list, or how to use one command", 0, shell_help },
@@ -18,8 +23,8 @@ const struct shell_command shell_commands[] = {
 	{ "add-cpu", "VM", "give a running VM one more vCPU", SHELL_VM, shell_add_cpu },
 	{ "remove-cpu", "VM VCPU", "ask a VM's guest to give a vCPU back", SHELL_VM,
 	  shell_remove_cpu },
-	{ "top", "[VM] [--once]", "what CPUs and vCPUs do, every second until a key", SHELL_JSON,
-	  shell_top },
+	{ "top", "[VM] [--once]", "what CPUs and vCPUs do, every second until a key",
+	  SHELL_JSON | SHELL_REPEATS, shell_top },
 	{ "exits", "[VM]", "why guests left to Firn, and how often", SHELL_JSON, shell_exits },
 	{ "trace", "VM [VCPU] [on|off] [exit] [irq] [mmio]",
 	  "the last exits, interrupts and accesses to devices", SHELL_JSON, shell_trace },
@@ -37,8 +42,8 @@ const struct shell_command shell_commands[] = {
 	{ "caps", "", "what the processor can do and what it lacks", 0, shell_caps },
 	{ "mitigations", "", "speculation attacks: what the processor is open to, and what is done",
 	  SHELL_JSON, shell_mitigations },
-	{ "watch", "MS COMMAND ...", "a command again and again until a key", SHELL_LINE,
-	  shell_watch },
+	{ "watch", "MS COMMAND ...", "a command again and again until a key",
+	  SHELL_LINE | SHELL_REPEATS, shell_watch },
 	{ "version", "", "the version of Firn", 0, shell_version },
 	{ "shutdown", "[VM]", "press a VM's power button; alone: stop all VMs and power off",
 	  SHELL_VM, shell_shutdown },
@@ -57,21 +62,42 @@ const char *const log_level_name[LOG_LEVELS] = {
 	[LOG_DEBUG] = "debug",
 };
 
+static void no_vm_of_few(const char *name)
+{
+	shell_print("there is no VM \"%s\", ", name);
+	for (unsigned i = 0; i < vm_count(); i++)
+		shell_print("%s %s", i ? "," : "only", vm_by_id(i)->config->name);
+	shell_print("%s\n", vm_count() ? "" : "and no other");
+}
+
+static void no_vm_of_many(const char *name)
+{
+	struct suggestion best = { 0 };
+
+	for (unsigned i = 0; i < vm_count(); i++)
+		suggest(&best, name, strlen(name), vm_by_id(i)->config->name);
+	if (best.word)
+		shell_print("there is no VM \"%s\", did you mean \"%s\"?\n", name, best.word);
+	else
+		shell_print("there is no VM \"%s\"; \"vms\" lists them\n", name);
+}
+
 struct vm *shell_vm(const char *name)
 {
 	struct vm *vm = vm_by_name(name);
 
-	if (vm)
-		return vm;
-	if (vm_count() == 0) {
-		shell_print("there is no VM \"%s\", and no other\n", name);
-		return NULL;
-	}
-	shell_print("there is no VM \"%s\", only", name);
+	if (!vm && vm_count() <= FEW_VMS)
+		no_vm_of_few(name);
+	else if (!vm)
+		no_vm_of_many(name);
+	return vm;
+}
+
+int shell_vm_width(size_t least)
+{
 	for (unsigned i = 0; i < vm_count(); i++)
-		shell_print("%s %s", i ? "," : "", vm_by_id(i)->config->name);
-	shell_print("\n");
-	return NULL;
+		least = MAX(least, strlen(vm_by_id(i)->config->name));
+	return (int)least;
 }
 
 /* -1 = no digit in this base. */

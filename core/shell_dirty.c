@@ -197,6 +197,12 @@ static enum shell_result stop_log(struct vm *vm)
 	return SHELL_DONE;
 }
 
+static bool is_action(const char *what)
+{
+	return strcmp(what, "start") == 0 || strcmp(what, "stop") == 0 ||
+	       strcmp(what, "verify") == 0;
+}
+
 enum shell_result shell_dirty(const struct shell_line *line)
 {
 	const char *what = line->arg[1];
@@ -204,6 +210,10 @@ enum shell_result shell_dirty(const struct shell_line *line)
 
 	if (!vm)
 		return SHELL_DONE;
+	if (what && !is_action(what)) {
+		shell_print("dirty %s: expected start, stop or verify\n", what);
+		return SHELL_DONE;
+	}
 	if (busy) {
 		shell_print("the last dirty command is not done yet\n");
 		return SHELL_DONE;
@@ -224,10 +234,5 @@ enum shell_result shell_dirty(const struct shell_line *line)
 	/* What these take out of the log, verify would miss. */
 	if (verify.vm == vm)
 		forget_hashes();
-	if (!what)
-		return pending(dirty_log_harvest(vm, report_pages, NULL), vm);
-	if (strcmp(what, "stop") == 0)
-		return stop_log(vm);
-	shell_print("dirty %s: expected start, stop or verify\n", what);
-	return SHELL_DONE;
+	return what ? stop_log(vm) : pending(dirty_log_harvest(vm, report_pages, NULL), vm);
 }

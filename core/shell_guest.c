@@ -25,9 +25,9 @@ enum shell_result shell_add_cpu(const struct shell_line *line)
 	if (cpu_hotplug_add(&vm->vdevs->cpus, &id) == FIRN_OK)
 		shell_print("VM %s has vCPU %u now\n", vm->config->name, id);
 	else
-		shell_print("VM %s has all of its %u vCPUs: max-cpus in firn.conf allows for "
+		shell_print("VM %s has all of its %u vCPU%s: max-cpus in firn.conf allows for "
 			    "more\n",
-			    vm->config->name, vm->nr_vcpus);
+			    vm->config->name, vm->nr_vcpus, vm->nr_vcpus == 1 ? "" : "s");
 	return SHELL_DONE;
 }
 

@@ -36,7 +36,8 @@ static void mem_json(const struct pmem_stats *st)
 
 static void mem_row(const char *what, const char *detail, u64 bytes)
 {
-	shell_print("%-4s %-16s %12llu KiB\n", what, detail, (unsigned long long)(bytes / KiB));
+	shell_print("%-4s %-*s %12llu KiB\n", what, shell_vm_width(16), detail,
+		    (unsigned long long)(bytes / KiB));
 }
 
 static void mem_table(const struct pmem_stats *st)

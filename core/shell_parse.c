@@ -9,6 +9,7 @@
 
 #define JSON_FLAG "--json"
 #define VM_GROUP  "vm"
+#define OPTION	  "--"	/* begins words that are no arguments */
 #define ANY_WORDS "..." /* at the end of a command's arguments */
 
 const struct shell_command *shell_find(const char *name)
@@ -47,10 +48,28 @@ static void count_args(const struct shell_command *cmd, unsigned *min, unsigned 
 	}
 }
 
+/* The commands that are also "vm NAME". */
+static void print_actions(void)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < shell_nr_commands; i++) {
+		if (!(shell_commands[i].flags & SHELL_VM))
+			continue;
+		shell_print("%s %s", separator, shell_commands[i].name);
+		separator = ",";
+	}
+	shell_print("\n");
+}
+
 void shell_print_usage(const struct shell_command *cmd)
 {
 	shell_print("usage: %s%s%s%s\n", cmd->name, *cmd->args ? " " : "", cmd->args,
 		    cmd->flags & SHELL_JSON ? " [" JSON_FLAG "]" : "");
+	if (strcmp(cmd->name, VM_GROUP) == 0) {
+		shell_print("ACTION is one of");
+		print_actions();
+	}
 }
 
 /* Splits in place. False = more words than any command takes. */
@@ -71,12 +90,25 @@ static bool split(char *text, struct shell_line *line, char **name)
 	return true;
 }
 
+/* The first word that looks like an option and is none of this command's; NULL = all are. */
+static const char *unknown_option(const struct shell_command *cmd, const struct shell_line *line)
+{
+	for (unsigned i = 0; i < line->nr_args && !(cmd->flags & SHELL_LINE); i++)
+		if (strncmp(line->arg[i], OPTION, strlen(OPTION)) == 0 &&
+		    !strstr(cmd->args, line->arg[i]))
+			return line->arg[i];
+	return NULL;
+}
+
 static bool check_args(const struct shell_command *cmd, const struct shell_line *line, bool split)
 {
+	const char *option = unknown_option(cmd, line);
 	unsigned min, max;
 
 	count_args(cmd, &min, &max);
-	if (line->json && !(cmd->flags & (SHELL_JSON | SHELL_LINE)))
+	if (option)
+		shell_print("%s has no %s\n", cmd->name, option);
+	else if (line->json && !(cmd->flags & (SHELL_JSON | SHELL_LINE)))
 		shell_print("%s has no " JSON_FLAG "\n", cmd->name);
 	else if (line->nr_args < min)
 		shell_print("%s: missing argument\n", cmd->name);
@@ -104,35 +136,40 @@ static void leave_group(struct shell_line *line, char **name)
 	line->arg[line->nr_args] = NULL;
 }
 
-enum shell_result shell_execute(char *text)
+/* As shell_check(), with the command's arguments. */
+static const struct shell_command *parse(char *text, struct shell_line *line)
 {
 	const struct shell_command *cmd;
-	struct shell_line line;
 	char *name;
-	bool fits = split(text, &line, &name);
+	bool fits = split(text, line, &name);
 
 	if (!name)
-		return SHELL_DONE;
-	leave_group(&line, &name);
+		return NULL;
+	leave_group(line, &name);
 	cmd = shell_find(name);
-	if (!cmd) {
+	if (!cmd)
 		shell_unknown(name);
-		return SHELL_DONE;
-	}
-	return check_args(cmd, &line, fits) ? cmd->run(&line) : SHELL_DONE;
+	return cmd && check_args(cmd, line, fits) ? cmd : NULL;
+}
+
+const struct shell_command *shell_check(char *text)
+{
+	struct shell_line line;
+
+	return parse(text, &line);
+}
+
+enum shell_result shell_execute(char *text)
+{
+	struct shell_line line;
+	const struct shell_command *cmd = parse(text, &line);
+
+	return cmd ? cmd->run(&line) : SHELL_DONE;
 }
 
 enum shell_result shell_vm_group(const struct shell_line *line)
 {
-	const char *separator = "";
-
 	shell_print("there is no \"%s %s\", only", VM_GROUP, line->arg[0]);
-	for (size_t i = 0; i < shell_nr_commands; i++) {
-		if (!(shell_commands[i].flags & SHELL_VM))
-			continue;
-		shell_print("%s %s", separator, shell_commands[i].name);
-		separator = ",";
-	}
-	shell_print("\n");
+	print_actions();
 	return SHELL_DONE;
 }

@@ -10,6 +10,8 @@ const struct shell_command *shell_find(const char *name);
 /* Says that there is no such command, and which one may have been meant. */
 void shell_unknown(const char *name);
 void shell_print_usage(const struct shell_command *cmd);
+/* Splits text in place; NULL = no command can be run by it, and what is wrong is printed. */
+const struct shell_command *shell_check(char *text);
 /* Splits text in place and runs its command; what is wrong with it is printed. */
 enum shell_result shell_execute(char *text);
 

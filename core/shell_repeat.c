@@ -62,10 +62,7 @@ static void step(struct timer *unused)
 /* By the timer, so that the command which starts it has returned before the first step. */
 enum shell_result shell_repeat_start(struct shell_repeat *repeat)
 {
-	if (current) {
-		shell_print("this cannot be repeated\n");
-		return SHELL_DONE;
-	}
+	BUG_ON(current);
 	current = repeat;
 	repeat->last = false;
 	next_step = next_show = clock_tsc();

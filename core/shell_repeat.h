@@ -17,7 +17,7 @@ struct shell_repeat {
 	bool last;	 /* set by a step: there will be no other */
 };
 
-/* What a command returns. Prints why not when another one goes on already. */
+/* What a command with SHELL_REPEATS returns. */
 enum shell_result shell_repeat_start(struct shell_repeat *repeat);
 bool shell_repeat_active(void);
 /* Ends it, if there is one; a step in progress prints nothing any more. */

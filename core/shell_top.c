@@ -16,7 +16,7 @@
 #define ONCE	    "--once"
 /* ECMA-48: cursor to the first column of the first line, erase what follows. */
 #define CLEAR_SCREEN "\033[H\033[J"
-#define TABLE_FORMAT "%-16s %4s %4s  %-16s"
+#define TABLE_FORMAT "%-*s %4s %4s  %-16s"
 
 static struct {
 	struct shell_repeat repeat;
@@ -63,24 +63,26 @@ static void print_usage(const struct usage *usage)
 	shell_print("\n");
 }
 
-static void print_vm(const struct vm *vm)
+static void print_vm(const struct vm *vm, int width)
 {
 	char id[16], cpu[16];
 
-	shell_print(TABLE_FORMAT, vm->config->name, "all", "", vm_state_name[vm->state]);
+	shell_print(TABLE_FORMAT, width, vm->config->name, "all", "", vm_state_name[vm->state]);
 	print_usage(usage_of_vm(top.look, vm));
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		const struct vcpu *vcpu = vm->vcpu[i];
 
 		snprintf(id, sizeof(id), "%u", i);
 		snprintf(cpu, sizeof(cpu), "%u", vcpu_cpu(vcpu));
-		shell_print(TABLE_FORMAT, "", id, cpu, vcpu_state_name[vcpu->state]);
+		shell_print(TABLE_FORMAT, width, "", id, cpu, vcpu_state_name[vcpu->state]);
 		print_usage(usage_of_vcpu(top.look, vcpu));
 	}
 }
 
 static void print_table(void)
 {
+	const int width = shell_vm_width(16);
+
 	if (!top.once)
 		shell_print(CLEAR_SCREEN);
 	shell_print("CPU   GUEST    IDLE    FIRN\n");
@@ -91,11 +93,11 @@ static void print_table(void)
 		shell_print_cpu_shares(&top.cpu[cpu], &now);
 		shell_print("\n");
 	}
-	shell_print(TABLE_FORMAT " %8s %8s %8s %9s  %s\n", "VM", "VCPU", "CPU", "STATE", "USE",
-		    "STEAL", "HALTED", "EXITS/S", "MOST FREQUENT");
+	shell_print(TABLE_FORMAT " %8s %8s %8s %9s  %s\n", width, "VM", "VCPU", "CPU", "STATE",
+		    "USE", "STEAL", "HALTED", "EXITS/S", "MOST FREQUENT");
 	for (unsigned i = 0; i < vm_count(); i++)
 		if (is_shown(vm_by_id(i)))
-			print_vm(vm_by_id(i));
+			print_vm(vm_by_id(i), width);
 }
 
 /*
@@ -219,8 +221,6 @@ static bool parse(const struct shell_line *line)
 
 enum shell_result shell_top(const struct shell_line *line)
 {
-	if (shell_repeat_active())
-		return shell_repeat_start(&top.repeat);
 	if (!parse(line))
 		return SHELL_DONE;
 	top.look = usage_begin();

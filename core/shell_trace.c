@@ -64,7 +64,7 @@ static bool parse(struct request *r, const struct shell_line *line)
 	if (!r->kinds)
 		r->kinds = TRACE_ALL;
 	if (r->on && r->off)
-		shell_print("on or off?\n");
+		shell_print("trace: on or off, not both\n");
 	return !(r->on && r->off);
 }
 
@@ -234,6 +234,19 @@ static void print_json(const struct event *events, unsigned count)
 	shell_print("\n]\n");
 }
 
+static void print_nothing(const struct request *r)
+{
+	bool on = false;
+
+	for (unsigned i = 0; i < r->vm->nr_vcpus; i++)
+		on |= is_meant(r, r->vm->vcpu[i]) && exit_trace_is_on(r->vm->vcpu[i]);
+	shell_print("nothing%s recorded", r->kinds == TRACE_ALL ? "" : " of that kind");
+	if (on)
+		shell_print(" yet\n");
+	else
+		shell_print("; trace %s on starts\n", r->vm->config->name);
+}
+
 /* Of many vCPUs, too, the newest events of all. */
 static void show(const struct request *r, bool json)
 {
@@ -250,7 +263,7 @@ static void show(const struct request *r, bool json)
 	else if (count)
 		print_table(events + skip, count - skip);
 	else
-		shell_print("nothing recorded; trace %s on starts\n", r->vm->config->name);
+		print_nothing(r);
 	free(events);
 }
 

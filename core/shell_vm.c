@@ -82,6 +82,8 @@ static void vms_json(void)
 
 enum shell_result shell_vms(const struct shell_line *line)
 {
+	const int width = shell_vm_width(16);
+
 	if (line->json) {
 		vms_json();
 		return SHELL_DONE;
@@ -90,12 +92,12 @@ enum shell_result shell_vms(const struct shell_line *line)
 		shell_print("There are no VMs.\n");
 		return SHELL_DONE;
 	}
-	shell_print("%-16s %-8s %5s %11s %7s %8s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY",
+	shell_print("%-*s %-8s %5s %11s %7s %8s  %s\n", width, "NAME", "STATE", "VCPUS", "MEMORY",
 		    "CRASHES", "RESTARTS", "CPUS  REASON");
 	for (unsigned i = 0; i < vm_count(); i++) {
 		const struct vm *vm = vm_by_id(i);
 
-		shell_print("%-16s %-8s %5s %7llu MiB %7u %8u  ", vm->config->name,
+		shell_print("%-*s %-8s %5s %7llu MiB %7u %8u  ", width, vm->config->name,
 			    vm_state_name[vm->state], vcpu_counts(vm),
 			    (unsigned long long)(vm->config->memory / MiB), vm->crashes,
 			    restarts(vm));

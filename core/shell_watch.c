@@ -45,6 +45,19 @@ static void join(const struct shell_line *line)
 		snprintf(watch.line + len, sizeof(watch.line) - (size_t)len, "--json");
 }
 
+/* Judged once, not at each step. */
+static bool can_repeat(void)
+{
+	char line[SHELL_LINE_MAX];
+	const struct shell_command *cmd;
+
+	strcpy(line, watch.line);
+	cmd = shell_check(line);
+	if (cmd && cmd->flags & SHELL_REPEATS)
+		shell_print("%s goes on until a key by itself\n", cmd->name);
+	return cmd && !(cmd->flags & SHELL_REPEATS);
+}
+
 enum shell_result shell_watch(const struct shell_line *line)
 {
 	u64 ms;
@@ -55,13 +68,13 @@ enum shell_result shell_watch(const struct shell_line *line)
 		shell_print("interval %s: expected 1 to %u ms\n", line->arg[0], MAX_MS);
 		return SHELL_DONE;
 	}
-	if (!shell_repeat_active()) {
-		join(line);
-		watch.repeat = (struct shell_repeat){ .step = step,
-						      .ended = ended,
-						      .interval_ns = ms * NS_PER_MS };
-		watch.runs = 0;
-		watch.start_ns = clock_ns();
-	}
+	join(line);
+	if (!can_repeat())
+		return SHELL_DONE;
+	watch.repeat = (struct shell_repeat){ .step = step,
+					      .ended = ended,
+					      .interval_ns = ms * NS_PER_MS };
+	watch.runs = 0;
+	watch.start_ns = clock_ns();
 	return shell_repeat_start(&watch.repeat);
 }

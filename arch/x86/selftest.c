@@ -87,9 +87,10 @@ static enum shell_result touch_guest(const struct shell_line *line)
 }
 
 const struct selftest arch_selftests[] = {
-	{ "cet", "ret, jump, call, overflow, probe or nmi, on a CPU: control flow", selftest_cet },
-	{ "stack", "write behind an array on the stack", smash_stack },
-	{ "guestmem", "[VM]: a pointer to its memory by the direct map; alone: how blocks move",
+	{ "cet", "ret, jump, call, overflow, probe or nmi, on a CPU: control flow", 2,
+	  selftest_cet },
+	{ "stack", "write behind an array on the stack", 0, smash_stack },
+	{ "guestmem", "[VM]: a pointer to its memory by the direct map; alone: how blocks move", 1,
 	  touch_guest },
 };
 const size_t arch_nr_selftests = ARRAY_SIZE(arch_selftests);

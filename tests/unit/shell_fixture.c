@@ -57,8 +57,8 @@ void clear_screen(void)
  * What the prompt calls
  */
 
-struct vm_config config[NR_VMS];
-struct vm vm[NR_VMS];
+struct vm_config config[MANY_VMS];
+struct vm vm[MANY_VMS];
 static struct vcpu vcpu[3]; /* two of the first VM, one of the second */
 static struct vdevs vdevs[NR_VMS];
 unsigned irq_line;
@@ -217,8 +217,8 @@ static enum shell_result fake_selftest(const struct shell_line *line)
 	return SHELL_DONE;
 }
 const struct selftest arch_selftests[] = {
-	{ "first", "does one thing", fake_selftest },
-	{ "second", "does another", fake_selftest },
+	{ "first", "does one thing", 1, fake_selftest },
+	{ "second", "does another", 2, fake_selftest },
 };
 const size_t arch_nr_selftests = ARRAY_SIZE(arch_selftests);
 

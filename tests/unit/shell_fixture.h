@@ -11,19 +11,20 @@
 #include "core/host_pci.h"
 #include "core/shell.h"
 
-#define PROMPT	"firn> "
-#define CTRL_C	"\x03"
-#define CTRL_U	"\x15"
-#define NR_VMS	2
-#define NR_REGS 5
+#define PROMPT	 "firn> "
+#define CTRL_C	 "\x03"
+#define CTRL_U	 "\x15"
+#define NR_VMS	 2
+#define MANY_VMS 9
+#define NR_REGS	 5
 
 extern char screen[512 * 1024];
 extern size_t screen_len, room; /* room: what console_tx_room() has left */
 void clear_screen(void);
 
-extern struct vm_config config[NR_VMS];
-extern struct vm vm[NR_VMS];
-extern unsigned nr_vms;
+extern struct vm_config config[MANY_VMS];
+extern struct vm vm[MANY_VMS];
+extern unsigned nr_vms;	  /* NR_VMS; the others have a place and nothing else */
 extern unsigned irq_line; /* the GSI that is raised, 0 = none */
 extern struct vm *focus;
 extern const char *called; /* last function that changes a VM or the machine */

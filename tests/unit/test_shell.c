@@ -58,6 +58,8 @@ static void test_argument_counts(void **state)
 						      "version\n");
 	assert_prints("log --json", "log has no --json\nusage: log [LEVEL]\n");
 	assert_prints("vms x", "vms: too many arguments\nusage: vms [--json]\n");
+	assert_prints("top --twice", "top has no --twice\nusage: top [VM] [--once] [--json]\n");
+	assert_prints("reboot --now", "reboot has no --now\nusage: reboot\n");
 	assert_null(called);
 }
 
@@ -214,6 +216,55 @@ static void test_vm_names(void **state)
 		assert_prints(line, "there is no VM \"shel\", and no other\n");
 	}
 	assert_null(called);
+}
+
+/* Of many VMs not all are named, but one that was probably meant. */
+static void test_vm_names_of_many(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MANY_VMS; i++) {
+		snprintf(config[i].name, sizeof(config[i].name), "worker%02u", i);
+		vm[i].config = &config[i];
+	}
+	nr_vms = MANY_VMS;
+	assert_prints("stop wroker07", "there is no VM \"wroker07\", did you mean "
+				       "\"worker07\"?\n");
+	assert_prints("stop db", "there is no VM \"db\"; \"vms\" lists them\n");
+	nr_vms = 8;
+	assert_prints("stop db", "there is no VM \"db\", only worker00, worker01, worker02, "
+				 "worker03, worker04, worker05, worker06, worker07\n");
+}
+
+/* Where a row's second column begins. */
+static size_t second_column(const char *text, const char *row, const char *second)
+{
+	const char *begin = strstr(text, row), *end;
+
+	assert_non_null(begin);
+	end = strstr(begin + strlen(row), second);
+	assert_non_null(end);
+	return (size_t)(end - begin);
+}
+
+static void test_long_names_keep_columns(void **state)
+{
+	static const char longest[] = "a234567890123456789012345678901";
+	const char *text;
+
+	(void)state;
+	assert_int_equal(strlen(longest), CONFIG_NAME_MAX - 1);
+	strcpy(config[1].name, longest);
+	text = cmd("vms");
+	assert_int_equal(second_column(text, "NAME", "STATE"), strlen(longest) + 1);
+	assert_int_equal(second_column(text, "shell", "running"), strlen(longest) + 1);
+	assert_int_equal(second_column(text, longest, "stopped"), strlen(longest) + 1);
+	text = cmd("mem");
+	assert_int_equal(second_column(text, "VM   shell", "KiB\n"),
+			 second_column(text, longest, "KiB\n") + 5);
+	text = cmd("top --once");
+	assert_int_equal(second_column(text, "VM  ", "VCPU"), strlen(longest) + 1);
+	assert_int_equal(second_column(text, "shell", " all"), strlen(longest) + 1);
+	assert_int_equal(second_column(text, longest, " all"), strlen(longest) + 1);
 }
 
 static void test_life(void **state)
@@ -552,6 +603,7 @@ static void test_selftest(void **state)
 {
 	(void)state;
 	assert_prints("selftest second ret 1", "second with 3 words\n");
+	assert_prints("selftest first 1 2", "selftest first: too many arguments\n");
 	assert_prints("selftest", "first      does one thing\nsecond     does another\n");
 	assert_prints("selftest thir", "there is no self-test \"thir\", only:\n"
 				       "first      does one thing\nsecond     does another\n");
@@ -845,6 +897,8 @@ int main(void)
 		TEST(test_pci),
 		TEST(test_power_button),
 		TEST(test_vm_names),
+		TEST(test_vm_names_of_many),
+		TEST(test_long_names_keep_columns),
 		TEST(test_life),
 		TEST(test_life_in_the_wrong_state),
 		TEST(test_console_command),

@@ -60,6 +60,7 @@ static void on_and_off(void **state)
 	assert_prints("dirty shell", off);
 	assert_prints("dirty shell stop", off);
 	assert_prints("dirty shell verify", off);
+	assert_prints("dirty shell begin", "dirty begin: expected start, stop or verify\n");
 	start();
 	assert_prints("dirty shell start", "The dirty log of VM shell is on already.\n");
 	assert_prints("dirty shell begin", "dirty begin: expected start, stop or verify\n");

@@ -57,6 +57,8 @@ static void test_all_kinds(void **state)
 	assert_prints("trace shell", HEAD EXIT "         100" IPI "         100" PORT
 					       "         400" MMIO "           0" TAKEN);
 	assert_prints("trace shell 0", "nothing recorded; trace shell on starts\n");
+	assert_prints("trace shell 0 irq", "nothing of that kind recorded; trace shell on "
+					   "starts\n");
 }
 
 static void test_kinds_are_chosen_when_shown(void **state)
@@ -82,7 +84,8 @@ static void test_kinds_are_chosen_when_recorded(void **state)
 	assert_true(exit_trace_is_on(vm[0].vcpu[0]));
 	assert_false(exit_trace_is_on(vm[0].vcpu[1]));
 	assert_prints("trace shell 1 on", "");
-	assert_prints("trace shell 1", "nothing recorded; trace shell on starts\n");
+	assert_prints("trace shell 1", "nothing recorded yet\n");
+	assert_prints("trace shell 0 irq", "nothing of that kind recorded yet\n");
 }
 
 /* Two vCPUs in one list, by time, and not more than one vCPU's ring. */
@@ -138,7 +141,7 @@ static void test_mistakes(void **state)
 	assert_prints("trace nosuch", "there is no VM \"nosuch\", only shell, tests\n");
 	assert_prints("trace shell 2", "VM shell has no vCPU 2, only 0 to 1\n");
 	assert_prints("trace shell x", "\"x\": expected a vCPU, on, off, exit, irq or mmio\n");
-	assert_prints("trace shell on off", "on or off?\n");
+	assert_prints("trace shell on off", "trace: on or off, not both\n");
 	assert_null(vm[0].vcpu[0]->trace);
 }
 
