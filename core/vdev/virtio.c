@@ -107,19 +107,22 @@ static void run_handler(struct virtq *vq)
 		virtio_run_later(vq);
 }
 
-/* Whoever finds the queue locked leaves its kick to the holder, who looks again after unlocking. */
+/*
+ * Whoever finds the queue locked leaves its kick to the holder, who looks again after unlocking. The
+ * holder does not go on at once: with a driver that kicks on and on it would never get to anything else.
+ */
 void virtio_kick(struct virtq *vq)
 {
 	__atomic_store_n(&vq->kicked, 1, __ATOMIC_SEQ_CST);
-	do {
-		if (!spin_trylock(&vq->lock))
-			return;
-		__atomic_store_n(&vq->kicked, 0, __ATOMIC_SEQ_CST);
-		if (usable(vq))
-			run_handler(vq);
-		spin_unlock(&vq->lock);
-		/* Not a plain load, which a CPU may do before the unlocking is seen. */
-	} while (__atomic_fetch_or(&vq->kicked, 0, __ATOMIC_SEQ_CST));
+	if (!spin_trylock(&vq->lock))
+		return;
+	__atomic_store_n(&vq->kicked, 0, __ATOMIC_SEQ_CST);
+	if (usable(vq))
+		run_handler(vq);
+	spin_unlock(&vq->lock);
+	/* Not a plain load, which a CPU may do before the unlocking is seen. */
+	if (__atomic_fetch_or(&vq->kicked, 0, __ATOMIC_SEQ_CST))
+		virtio_run_later(vq);
 }
 
 static void run_work(struct work *work)

@@ -459,7 +459,33 @@ static void test_kick_while_locked(void **state)
 	before = dev.runs[0];
 	dev.at_end = kick_inside;
 	kick(&drv, 0);
+	run_posted_work();
 	assert_int_equal(dev.runs[0] - before, 2);
+}
+
+static void kick_on_and_on(void)
+{
+	if (dev.runs[0] < 1000)
+		dev.at_end = kick_on_and_on;
+	kick(&drv, 0);
+}
+
+/* Another CPU that kicks without end does not keep the holder from all else that its CPU has to do. */
+static void test_kicks_without_end(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	driver_start(&drv, FEATURE, q, 1);
+	before = dev.runs[0];
+	dev.at_end = kick_on_and_on;
+	kick(&drv, 0);
+	assert_int_equal(dev.runs[0] - before, 1);
+	work_run();
+	assert_int_equal(dev.runs[0] - before, 2);
+	dev.at_end = NULL;
+	run_posted_work();
+	assert_int_equal(dev.runs[0] - before, 3);
 }
 
 static void test_nothing_before_driver_ok(void **state)
@@ -866,6 +892,7 @@ int main(void)
 		TEST(test_kicks_are_off_while_it_works),
 		TEST(test_buffer_without_kick),
 		TEST(test_kick_while_locked),
+		TEST(test_kicks_without_end),
 		TEST(test_nothing_before_driver_ok),
 		TEST(test_bus_master),
 		TEST(test_without_msix),

@@ -50,6 +50,7 @@ static void *teller(void *arg)
 		delay(i % 64);
 		__atomic_add_fetch(&news, 1, __ATOMIC_SEQ_CST);
 		virtio_kick(&dev.device.queue[0]);
+		run_posted_work();
 		__atomic_store_n(&ended, i, __ATOMIC_SEQ_CST);
 	}
 	return NULL;
@@ -69,6 +70,7 @@ static void test_a_kick_at_the_holders_end_is_not_lost(void **state)
 		__atomic_store_n(&begun, i, __ATOMIC_SEQ_CST);
 		virtio_kick(&dev.device.queue[0]);
 		wait_for(&ended, i);
+		run_posted_work();
 		lost += __atomic_load_n(&heard, __ATOMIC_SEQ_CST) != i;
 	}
 	pthread_join(thread, NULL);
