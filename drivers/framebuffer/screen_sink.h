@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A log sink on a text screen that is drawn some 20 times a second, however much is written. */
+/* A log sink on a text screen that the boot CPU draws in small pieces, however much is written. */
 #ifndef FIRN_DRIVERS_SCREEN_SINK_H
 #define FIRN_DRIVERS_SCREEN_SINK_H
 
@@ -11,11 +11,13 @@
 
 struct screen_sink {
 	struct log_sink sink;
-	struct spinlock lock; /* all below */
+	struct spinlock lock; /* screen, in_steps, drawing */
 	struct text_screen screen;
-	u64 drawn;	    /* TSC */
-	struct work work;   /* on the boot CPU: arms the timer */
-	struct timer timer; /* of the boot CPU: draws what came since */
+	bool in_steps;	  /* the boot CPU's loop runs: who writes does not draw any more */
+	bool drawing;	  /* the work or the timer is on its way */
+	u64 drawn;	  /* TSC at the start of the last step; at boot, behind the last drawing */
+	struct work work; /* on the boot CPU: sets the timer */
+	struct timer timer; /* of the boot CPU: draws a piece */
 };
 
 /* Boot CPU. */

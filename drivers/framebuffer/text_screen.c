@@ -155,29 +155,45 @@ void text_screen_write(struct text_screen *s, const char *text, size_t len)
 		else
 			put(s, text[i]);
 	}
+	s->current = 0;
 }
 
-static void draw_cell(struct text_screen *s, unsigned col, unsigned row, u8 ch)
+/* False when the budget did not do for it. */
+static bool draw_cell(struct text_screen *s, unsigned col, unsigned row, u8 ch, unsigned *budget)
 {
 	if (s->shown[row][col] == ch)
-		return;
-	s->shown[row][col] = ch;
+		return true;
+	if (!*budget)
+		return false;
+	--*budget;
 	s->draw_cell(col, row, ch);
+	s->shown[row][col] = ch;
+	return true;
 }
 
-void text_screen_draw(struct text_screen *s)
+static bool draw_row(struct text_screen *s, unsigned row, unsigned *budget)
 {
-	unsigned cursor = MIN(s->col, s->cols - 1);
+	unsigned cursor = row == s->row ? MIN(s->col, s->cols - 1) : s->cols;
+	const u8 *text = line(s, row);
 
-	for (unsigned row = 0; row < s->rows; row++) {
-		const u8 *text = line(s, row);
-		bool has_cursor = row == s->row;
+	if (!*budget)
+		return false;
+	--*budget;
+	if (cursor == s->cols && !memcmp(text, s->shown[row], s->cols))
+		return true;
+	for (unsigned col = 0; col < s->cols; col++)
+		if (!draw_cell(s, col, row, col == cursor ? TEXT_SCREEN_CURSOR : text[col], budget))
+			return false;
+	return true;
+}
 
-		if (!has_cursor && !memcmp(text, s->shown[row], s->cols))
-			continue;
-		for (unsigned col = 0; col < s->cols; col++)
-			if (!has_cursor || col != cursor)
-				draw_cell(s, col, row, text[col]);
+bool text_screen_draw(struct text_screen *s, unsigned budget)
+{
+	while (s->current < s->rows) {
+		if (!draw_row(s, s->next_row, &budget))
+			return false;
+		s->next_row = (s->next_row + 1) % s->rows;
+		s->current++;
 	}
-	draw_cell(s, cursor, s->row, TEXT_SCREEN_CURSOR);
+	return true;
 }

@@ -17,7 +17,9 @@ struct text_screen {
 	unsigned col, row; /* cursor; col == cols: the next character starts a new line */
 	u8 escape;	   /* state of an escape sequence */
 	unsigned param[2], nr_params;
-	unsigned top; /* index of the screen's first line in cell: scrolling moves no text */
+	unsigned top;	   /* index of the screen's first line in cell: scrolling moves no text */
+	unsigned next_row; /* to draw */
+	unsigned current;  /* so many rows before it are shown as they are */
 	u8 cell[TEXT_SCREEN_MAX_ROWS][TEXT_SCREEN_MAX_COLS];
 	u8 shown[TEXT_SCREEN_MAX_ROWS][TEXT_SCREEN_MAX_COLS];
 };
@@ -32,7 +34,11 @@ void text_screen_init(struct text_screen *screen, unsigned cols, unsigned rows,
  */
 void text_screen_write(struct text_screen *screen, const char *text, size_t len);
 
-/* Draws the cells that are not shown as they are, and the cursor. */
-void text_screen_draw(struct text_screen *screen);
+/*
+ * Draws cells that are not shown as they are, and the cursor, from where the last call ended. A cell
+ * that is drawn takes one of the budget, and so does a row that is looked at. True = all is shown.
+ */
+bool text_screen_draw(struct text_screen *screen, unsigned budget);
+#define TEXT_SCREEN_ALL (~0u)
 
 #endif

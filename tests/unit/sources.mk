@@ -107,6 +107,8 @@ test_pmu_CFLAGS := -Iarch/x86
 test_relocate_SRC := arch/x86/relocate.c
 test_required_features_SRC := arch/x86/required_features.c
 test_scancode_SRC := drivers/keyboard/scancode.c
+test_screen_sink_SAN := thread
+test_screen_sink_SRC := drivers/framebuffer/screen_sink.c drivers/framebuffer/text_screen.c core/log.c core/timer.c core/work.c arch/fake/fake.c
 test_text_screen_SRC := drivers/framebuffer/font.c drivers/framebuffer/text_screen.c
 SHELL_TEST_SRC := $(wildcard core/shell*.c) core/suggest.c core/network.c core/cpu_tour.c core/dirty_log.c core/vdev/cpu_hotplug.c core/vdev/ged.c core/exit_trace.c core/err.c core/guest_memory.c core/log.c core/memslot.c \
 	core/timer.c core/work.c drivers/pci/class_names.c arch/fake/fake.c tests/unit/shell_fixture.c

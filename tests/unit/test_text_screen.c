@@ -31,6 +31,7 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(display, 0, sizeof(display));
+	draws = 0;
 	text_screen_init(&screen, COLS, ROWS, draw_cell);
 	return 0;
 }
@@ -42,7 +43,7 @@ static void write_text(const char *text)
 
 static void expect(const char *a, const char *b, const char *c, const char *d)
 {
-	text_screen_draw(&screen);
+	text_screen_draw(&screen, TEXT_SCREEN_ALL);
 	assert_string_equal(display[0], a);
 	assert_string_equal(display[1], b);
 	assert_string_equal(display[2], c);
@@ -112,13 +113,38 @@ static void only_changes_are_drawn(void **state)
 {
 	(void)state;
 	write_text("abc");
-	text_screen_draw(&screen);
+	text_screen_draw(&screen, TEXT_SCREEN_ALL);
 	draws = 0;
-	text_screen_draw(&screen);
+	text_screen_draw(&screen, TEXT_SCREEN_ALL);
 	assert_int_equal(draws, 0);
 	write_text("d");
-	text_screen_draw(&screen);
+	text_screen_draw(&screen, TEXT_SCREEN_ALL);
 	assert_int_equal(draws, 2); /* the character and the cursor */
+}
+
+/* Cells and looked-at rows count; each call goes on where the last one ended, whatever is written. */
+static void a_budget_is_kept(void **state)
+{
+	unsigned calls = 0;
+
+	(void)state;
+	assert_false(text_screen_draw(&screen, 0));
+	assert_int_equal(draws, 0);
+	write_text("1\n2\n3\n4\n5");
+	do {
+		draws = 0;
+		calls++;
+		assert_true(calls <= COLS * ROWS);
+	} while (!text_screen_draw(&screen, 3) && draws <= 3);
+	assert_in_range(draws, 0, 3);
+	assert_in_range(calls, COLS * ROWS / 3, COLS * ROWS / 2);
+	assert_string_equal(display[0], "2         ");
+	assert_string_equal(display[3], "5#        ");
+	for (unsigned i = 0; i < 2 * ROWS; i++) { /* no row is drawn over and over again */
+		write_text(i % 2 ? "\033[Hb\033[4H" : "\033[Ha\033[4H");
+		text_screen_draw(&screen, 2);
+	}
+	assert_string_equal(display[3], "#         ");
 }
 
 static void limits_are_kept(void **state)
@@ -130,7 +156,7 @@ static void limits_are_kept(void **state)
 	for (unsigned i = 0; i < 2 * TEXT_SCREEN_MAX_ROWS; i++)
 		write_text("line\n");
 	write_text("\033[99999999999;4294967297Hx\033[J");
-	text_screen_draw(&screen);
+	text_screen_draw(&screen, TEXT_SCREEN_ALL);
 }
 
 /* Any bytes: no access outside (sanitizers), the cursor always on the screen. */
@@ -146,7 +172,7 @@ static void random_bytes(void **state)
 		text_screen_write(&screen, &ch, 1);
 		assert_true(screen.row < screen.rows && screen.col <= screen.cols);
 		if (i % 64 == 0)
-			text_screen_draw(&screen);
+			text_screen_draw(&screen, TEXT_SCREEN_ALL);
 	}
 }
 
@@ -171,6 +197,7 @@ int main(void)
 		cmocka_unit_test_setup(controls_are_not_shown, setup),
 		cmocka_unit_test_setup(escape_sequences, setup),
 		cmocka_unit_test_setup(only_changes_are_drawn, setup),
+		cmocka_unit_test_setup(a_budget_is_kept, setup),
 		cmocka_unit_test_setup(limits_are_kept, setup),
 		cmocka_unit_test_setup(random_bytes, setup),
 		cmocka_unit_test(every_glyph_is_there_and_different),
