@@ -6,19 +6,36 @@
 #include "core/config_parser.h"
 #include "core/paravirt.h"
 
-void config_add_error(struct config_errors *errors, unsigned line, const char *fmt, ...)
+static void add_error(struct config_errors *errors, unsigned line, const char *fmt, va_list ap)
 {
-	va_list ap;
-
 	if (errors->count < CONFIG_MAX_ERRORS) {
 		struct config_error *e = &errors->error[errors->count];
 
 		e->line = line;
-		va_start(ap, fmt);
 		vsnprintf(e->text, sizeof(e->text), fmt, ap);
-		va_end(ap);
 	}
 	errors->count++;
+}
+
+void config_add_error(struct config_errors *errors, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_error(errors, line, fmt, ap);
+	va_end(ap);
+}
+
+void parser_fail(struct parser *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (p->section == SECTION_VM)
+		p->vm->wrong = true;
+	p->errors->of_machine |= !p->in_vm;
+	va_start(ap, fmt);
+	add_error(p->errors, p->line, fmt, ap);
+	va_end(ap);
 }
 
 static void unknown_key(struct parser *p, struct text name)
@@ -175,10 +192,12 @@ static void check_max_cpus(struct parser *p)
 {
 	struct vm_config *vm = p->vm;
 
-	if (vm->max_cpus && vm->max_cpus < vm->cpus)
+	if (vm->max_cpus && vm->max_cpus < vm->cpus) {
 		config_add_error(p->errors, vm->max_cpus_line,
 				 "max-cpus = %u: expected at least as many as cpus = %u",
 				 vm->max_cpus, vm->cpus);
+		vm->wrong = true;
+	}
 	vm->max_cpus = MAX(vm->max_cpus, vm->cpus);
 }
 
@@ -190,21 +209,26 @@ static void end_section(struct parser *p)
 	check_max_cpus(p);
 	for (unsigned i = 0; i < config_nr_keys; i++)
 		if (config_keys[i].section == SECTION_VM && !config_keys[i].doc.fallback &&
-		    !p->seen[i])
+		    !p->seen[i]) {
 			config_add_error(p->errors, p->vm->line,
 					 "VM '%s' has no %s: expected '%s = ...'", p->vm->name,
 					 config_keys[i].doc.name, config_keys[i].doc.name);
+			p->vm->wrong = true;
+		}
 }
 
 static void parse_section(struct parser *p, struct text line)
 {
-	struct text rest = { line.s + 1, line.len - 1 }, inside, word;
+	struct text rest = { line.s + 1, line.len - 1 }, inside = rest, word;
+	bool closed = text_split(&rest, ']', &inside);
 	struct suggestion best = { 0 };
 
 	end_section(p);
 	memset(p->seen, 0, sizeof(p->seen));
 	p->section = SECTION_SKIP;
-	if (!text_split(&rest, ']', &inside)) {
+	word = text_take_word(&inside);
+	p->in_vm = text_is(word, "vm");
+	if (!closed) {
 		parser_fail(p, "'%s': the section header has no closing ]", text_quote(line).s);
 		return;
 	}
@@ -213,8 +237,7 @@ static void parse_section(struct parser *p, struct text line)
 			    text_quote(rest).s);
 		return;
 	}
-	word = text_take_word(&inside);
-	if (text_is(word, "vm")) {
+	if (p->in_vm) {
 		begin_vm(p, inside);
 	} else if (text_is(word, "firn")) {
 		begin_firn(p, inside);
@@ -254,6 +277,12 @@ static void parse_line(struct parser *p, struct text line)
 		parse_setting(p, line);
 }
 
+/* Some editors' "Unicode": every second byte would be an error. */
+static bool is_utf16(const char *text, size_t len)
+{
+	return len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
+}
+
 enum firn_err config_parse(const char *text, size_t len, struct firn_config *cfg,
 			   struct config_errors *errors)
 {
@@ -263,12 +292,18 @@ enum firn_err config_parse(const char *text, size_t len, struct firn_config *cfg
 
 	memset(cfg, 0, sizeof(*cfg));
 	errors->count = 0;
+	errors->of_machine = false;
 	cfg->consoles = CONSOLE_SERIAL0 | CONSOLE_FRAMEBUFFER;
 	cfg->loglevel = LOG_INFO;
 
 	if (len >= sizeof(bom) && memcmp(text, bom, sizeof(bom)) == 0) {
 		rest.s += sizeof(bom);
 		rest.len -= sizeof(bom);
+	}
+	if (is_utf16(text, len)) {
+		p.line = 1;
+		parser_fail(&p, "the file is UTF-16 text: expected UTF-8 or plain ASCII");
+		return ERR_FORMAT;
 	}
 	while (rest.len > 0) {
 		p.line++;
@@ -290,24 +325,25 @@ struct file_check {
 	enum firn_err err;
 };
 
-static void check_file(struct file_check *check, const struct vm_config *vm, const char *key,
+static void check_file(struct file_check *check, struct vm_config *vm, const char *key,
 		       const struct config_file_ref *ref)
 {
 	if (ref->name[0] == '\0' || check->exists(check->ctx, ref->name))
 		return;
 	config_add_error(check->errors, ref->line, "%s of VM '%s': there is no file '%s'", key,
 			 vm->name, ref->name);
+	vm->wrong = true;
 	check->err = ERR_NOENT;
 }
 
-enum firn_err config_check_files(const struct firn_config *cfg,
+enum firn_err config_check_files(struct firn_config *cfg,
 				 bool (*exists)(void *ctx, const char *name), void *ctx,
 				 struct config_errors *errors)
 {
 	struct file_check check = { exists, ctx, errors, FIRN_OK };
 
 	for (unsigned i = 0; i < cfg->nr_vms; i++) {
-		const struct vm_config *vm = &cfg->vm[i];
+		struct vm_config *vm = &cfg->vm[i];
 
 		check_file(&check, vm, "kernel", &vm->kernel);
 		check_file(&check, vm, "initrd", &vm->initrd);
@@ -317,4 +353,18 @@ enum firn_err config_check_files(const struct firn_config *cfg,
 			check_file(&check, vm, "disk", &vm->disk[d].file);
 	}
 	return check.err;
+}
+
+void config_drop_wrong(struct firn_config *cfg)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < cfg->nr_vms; i++) {
+		if (cfg->vm[i].wrong)
+			continue;
+		if (kept != i)
+			cfg->vm[kept] = cfg->vm[i];
+		kept++;
+	}
+	cfg->nr_vms = kept;
 }

@@ -76,6 +76,7 @@ struct config_net {
 struct vm_config {
 	char name[CONFIG_NAME_MAX];
 	unsigned line; /* of its section header */
+	bool wrong;    /* it cannot be made; an error says why */
 	enum abi_profile abi;
 	unsigned cpus;	   /* 1..max_cpus: those it starts with */
 	unsigned max_cpus; /* ..CONFIG_MAX_VCPUS: those it may have */
@@ -127,25 +128,29 @@ struct config_error {
 	char text[CONFIG_KEYS_TEXT + 128]; /* what was found and what was expected */
 };
 struct config_errors {
-	unsigned count; /* may exceed CONFIG_MAX_ERRORS; the rest is only counted */
+	unsigned count;	 /* may exceed CONFIG_MAX_ERRORS; the rest is only counted */
+	bool of_machine; /* any that is not about a single VM: no VM may be started */
 	struct config_error error[CONFIG_MAX_ERRORS];
 };
 
 /*
  * Parses text (not NUL-terminated, any bytes). cfg is filled with what is valid, so that further
- * checks can go on; a VM may only be started after FIRN_OK, which means errors->count == 0, else
- * ERR_FORMAT. No allocation, no logging: pure function.
+ * checks can go on. FIRN_OK means errors->count == 0, else ERR_FORMAT; a VM may be started then, too,
+ * if neither errors->of_machine nor its own wrong is set. No allocation, no logging: pure function.
  */
 enum firn_err config_parse(const char *text, size_t len, struct firn_config *cfg,
 			   struct config_errors *errors);
 
 /*
  * Checks what parsing can't know: that every named file exists. exists() is asked once per
- * reference. Adds to errors; ERR_NOENT when any is missing.
+ * reference. Adds to errors; ERR_NOENT when any is missing, and its VM is wrong.
  */
-enum firn_err config_check_files(const struct firn_config *cfg,
+enum firn_err config_check_files(struct firn_config *cfg,
 				 bool (*exists)(void *ctx, const char *name), void *ctx,
 				 struct config_errors *errors);
+
+/* Takes the VMs that are wrong out; the others move. Before anybody points to one. */
+void config_drop_wrong(struct firn_config *cfg);
 
 /* The keys that there are, for a reference; the parser uses the same table. */
 struct config_key {

@@ -62,10 +62,20 @@ static const struct choice paravirt_features[] = {
 	PARAVIRT_FEATURES(PARAVIRT_CHOICE){ NULL, 0 },
 };
 
+/* A blank and a comment's sign: other formats have comments behind values. */
+static bool has_comment(struct text t)
+{
+	for (size_t i = 1; i < t.len; i++)
+		if ((t.s[i] == '#' || t.s[i] == ';') && (t.s[i - 1] == ' ' || t.s[i - 1] == '\t'))
+			return true;
+	return false;
+}
+
 static void bad_value(const struct setting *s, struct text found, const struct suggestion *best)
 {
-	parser_fail(s->p, "%s = %s: expected %s%s", s->key->name, text_quote(found).s,
-		    s->key->value, suggestion_hint(best).s);
+	parser_fail(s->p, "%s = %s: expected %s%s%s", s->key->name, text_quote(found).s,
+		    s->key->value, suggestion_hint(best).s,
+		    has_comment(s->value) ? " (comments have lines of their own)" : "");
 }
 
 static bool choose(const struct setting *s, const struct choice *choices, struct text found,
@@ -360,8 +370,18 @@ static void set_cmdline(const struct setting *s)
 
 static void set_yes_no(const struct setting *s, bool *flag)
 {
+	/* By its letters, "on" would be nearer to "no". */
+	static const struct {
+		const char *word, *meant;
+	} others[] = { { "on", "yes" }, { "true", "yes" }, { "1", "yes" },
+		       { "off", "no" }, { "false", "no" }, { "0", "no" } };
 	unsigned value;
 
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+		if (text_is(s->value, others[i].word)) {
+			bad_value(s, s->value, &(struct suggestion){ 0, others[i].meant });
+			return;
+		}
 	if (choose(s, yes_no, s->value, &value))
 		*flag = value;
 }
@@ -476,8 +496,8 @@ const struct parser_key config_keys[] = {
 		   "Virtual CPUs that the VM may have; more are added while it runs." },
 	  .section = SECTION_VM,
 	  .set = set_max_cpus },
-	{ .doc = { "vm", "memory", "a size from 16M to 4096G in whole megabytes", "256M",
-		   "Guest memory. K, M and G are powers of 1024." },
+	{ .doc = { "vm", "memory", "a size from 16M to 4096G in whole megabytes, as in 512M or 2G",
+		   "256M", "Guest memory. K, M and G are powers of 1024." },
 	  .section = SECTION_VM,
 	  .set = set_memory },
 	{ .doc = { "vm", "weight", "a number from 1 to 10000", "100",

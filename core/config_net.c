@@ -112,17 +112,19 @@ static const struct vm_config *find_mac(const struct firn_config *cfg, const str
 	return NULL;
 }
 
-static void check_mac(struct parser *p, const struct vm_config *vm, const struct config_net *net)
+static void check_mac(struct parser *p, struct vm_config *vm, const struct config_net *net)
 {
 	const struct config_net *other;
 	const struct vm_config *taken = find_mac(p->cfg, net, &other);
 
-	if (taken)
-		config_add_error(p->errors, net->line,
-				 "net of VM '%s': its address %02x:%02x:%02x:%02x:%02x:%02x is "
-				 "that of VM '%s' in line %u; expected 'mac=' with another one",
-				 vm->name, net->mac[0], net->mac[1], net->mac[2], net->mac[3],
-				 net->mac[4], net->mac[5], taken->name, other->line);
+	if (!taken)
+		return;
+	vm->wrong = true;
+	config_add_error(p->errors, net->line,
+			 "net of VM '%s': its address %02x:%02x:%02x:%02x:%02x:%02x is "
+			 "that of VM '%s' in line %u; expected 'mac=' with another one",
+			 vm->name, net->mac[0], net->mac[1], net->mac[2], net->mac[3], net->mac[4],
+			 net->mac[5], taken->name, other->line);
 }
 
 void config_finish_nets(struct parser *p)

@@ -51,13 +51,14 @@ struct parser {
 	struct config_errors *errors;
 	unsigned line;
 	enum config_section section;	/* SECTION_SKIP: its header was wrong */
+	bool in_vm;			/* the section's header begins with vm, also a wrong one */
 	struct vm_config *vm;		/* of SECTION_VM */
 	unsigned firn_line;		/* where [firn] was, 0 = not yet */
 	unsigned seen[CONFIG_MAX_KEYS]; /* line of each key in this section */
 };
 
-/* Adds an error for the line being parsed. */
-#define parser_fail(p, ...) config_add_error((p)->errors, (p)->line, __VA_ARGS__)
+/* Adds an error for the line being parsed, and notes what cannot be started because of it. */
+void parser_fail(struct parser *p, const char *fmt, ...) __printf(2, 3);
 
 struct setting {
 	struct parser *p;

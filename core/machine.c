@@ -90,29 +90,27 @@ static void vm_changed(struct vm *vm, enum vm_transition done)
 }
 
 /* All memory is handed out when VMs are made, whether they start or not. */
-bool machine_has_memory(const struct firn_config *cfg)
+void machine_check_memory(struct firn_config *cfg)
 {
 	struct pmem_stats st;
 	u64 left;
-	bool enough = true;
 
 	pmem_get_stats(&st);
 	left = ALIGN_DOWN(st.free, MiB);
 	for (unsigned i = 0; i < cfg->nr_vms; i++) {
-		const struct vm_config *vc = &cfg->vm[i];
+		struct vm_config *vc = &cfg->vm[i];
 
 		if (vc->memory > left) {
 			log_error("firn.conf:%u: VM %s wants %llu MiB of memory, %llu MiB are free",
 				  vc->memory_line ? vc->memory_line : vc->line, vc->name,
 				  (unsigned long long)(vc->memory / MiB),
 				  (unsigned long long)(left / MiB));
-			enough = false;
+			vc->wrong = true;
 			start_failed = true;
 		} else {
 			left -= vc->memory;
 		}
 	}
-	return enough;
 }
 
 static void start_vm(const struct vm_config *vc)

@@ -5,10 +5,10 @@
 
 #include "core/config.h"
 
-/* Nothing will be started, and the exit status is to say so. */
+/* Not all that the configuration asks for will be started: the exit status is to say so. */
 void machine_cannot_start(void);
-/* Is there memory for all VMs? Logs an error for each that has none left. */
-bool machine_has_memory(const struct firn_config *config);
+/* In the order of the file: a VM for which no memory is left is wrong, and an error says so. */
+void machine_check_memory(struct firn_config *config);
 /* Makes and starts the VMs of the configuration; what fails is logged and the rest goes on. */
 void machine_start_vms(const struct firn_config *config);
 

@@ -148,6 +148,14 @@ static void take_files(void)
 	}
 }
 
+static void name_wrong_vms(void)
+{
+	for (unsigned i = 0; i < config.nr_vms; i++)
+		if (config.vm[i].wrong)
+			log_error("%s:%u: VM %s is not made, for it has errors",
+				  handover.config_name, config.vm[i].line, config.vm[i].name);
+}
+
 /* All errors at once, so that one try shows them all. False = nothing may be started. */
 static bool read_config(void)
 {
@@ -164,7 +172,24 @@ static bool read_config(void)
 	if (config_errors.count > CONFIG_MAX_ERRORS)
 		log_error("%s: %u more errors", handover.config_name,
 			  config_errors.count - CONFIG_MAX_ERRORS);
-	return config_errors.count == 0;
+	if (!config_errors.count)
+		return true;
+	machine_cannot_start();
+	if (config_errors.of_machine) {
+		log_error("%s: no VM is made, for an error is not about a single one",
+			  handover.config_name);
+		return false;
+	}
+	name_wrong_vms();
+	config_drop_wrong(&config);
+	return true;
+}
+
+static void start_vms(void)
+{
+	machine_check_memory(&config);
+	config_drop_wrong(&config);
+	machine_start_vms(&config);
 }
 
 static void apply_settings(void)
@@ -215,10 +240,10 @@ static void run(void)
 		apply_settings();
 	if (configured && !virtualized)
 		log_error("no VM can be started: the boot CPU has no virtualization");
-	if (!configured || !virtualized)
+	if (configured && virtualized)
+		start_vms();
+	else
 		machine_cannot_start();
-	else if (machine_has_memory(&config))
-		machine_start_vms(&config);
 	shell_init();
 	log_memory();
 	cpu_loop();

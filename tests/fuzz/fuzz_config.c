@@ -53,7 +53,7 @@ static bool no_file(void *ctx, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct firn_config cfg;
+	static struct firn_config cfg, startable;
 	static struct config_errors errors;
 	enum firn_err err = config_parse((const char *)data, size, &cfg, &errors);
 
@@ -64,6 +64,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_vm(&cfg, i);
 		check(err != FIRN_OK || cfg.vm[i].kernel.name[0]);
 	}
+	check(err != FIRN_OK || !errors.of_machine);
+	startable = cfg;
+	config_drop_wrong(&startable);
+	check(err != FIRN_OK || startable.nr_vms == cfg.nr_vms);
+	for (unsigned i = 0; i < startable.nr_vms; i++)
+		check(!startable.vm[i].wrong && startable.vm[i].kernel.name[0]);
 	config_check_files(&cfg, no_file, NULL, &errors);
 	for (unsigned i = 0; i < MIN(errors.count, CONFIG_MAX_ERRORS); i++)
 		check(ends(errors.error[i].text, sizeof(errors.error[i].text)) &&

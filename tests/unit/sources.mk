@@ -5,7 +5,8 @@
 test_acpi_reader_SRC := $(wildcard drivers/acpi/*.c)
 test_calendar_SRC := core/calendar.c
 test_clock_SRC := arch/x86/clock_scale.c
-test_config_SRC := $(wildcard core/config*.c) core/suggest.c
+test_config_SRC := tests/unit/config_fixture.c $(wildcard core/config*.c) core/suggest.c
+test_config_mistakes_SRC := $(test_config_SRC)
 test_console_SRC := core/work.c arch/fake/fake.c
 test_console_threads_SAN := thread
 test_console_threads_SRC := core/console.c core/log.c core/work.c arch/fake/fake.c

@@ -10,32 +10,9 @@
 #include "core/config.h"
 #include "core/config_parser.h"
 #include "core/paravirt.h"
+#include "tests/unit/config_fixture.h"
 
 #define DOCUMENTATION "docs/configuration.md"
-
-static struct firn_config cfg;
-static struct config_errors errors;
-
-/* Parses a copy on the heap of exactly that size: reading beyond it is caught. */
-static enum firn_err parse_bytes(const char *text, size_t len)
-{
-	char *copy = malloc(len);
-	enum firn_err err;
-
-	if (len)
-		memcpy(copy, text, len);
-	memset(&cfg, 0xaa, sizeof(cfg));
-	memset(&errors, 0xaa, sizeof(errors));
-	err = config_parse(copy, len, &cfg, &errors);
-	free(copy);
-	assert_int_equal(err, errors.count ? ERR_FORMAT : FIRN_OK);
-	return err;
-}
-
-static enum firn_err parse(const char *text)
-{
-	return parse_bytes(text, strlen(text));
-}
 
 static void test_empty_files_are_fine(void **state)
 {
@@ -596,12 +573,6 @@ static void test_good_parts_survive_bad_ones(void **state)
 	assert_int_equal(cfg.nr_vms, 1);
 	assert_int_equal(cfg.vm[0].cpus, 1);
 	assert_int_equal(cfg.vm[0].memory, 32 * MiB);
-}
-
-static bool is_there(void *ctx, const char *name)
-{
-	++*(unsigned *)ctx;
-	return strncmp(name, "missing", 7) != 0;
 }
 
 static void test_files_are_looked_up(void **state)
