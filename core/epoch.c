@@ -4,10 +4,15 @@
 
 #include "core/log.h"
 #include "core/spinlock.h"
+#include "core/work.h"
+
+/* With so many entries that wait, CPUs that hold them up are asked for a quiescent state. */
+#define MANY 64
 
 struct cpu_epoch {
 	u64 seen; /* epoch at the last quiescent state */
 	bool idle;
+	struct work ask_work;
 } __aligned(CACHE_LINE); /* written at every exit: not shared with other CPUs */
 
 static struct cpu_epoch cpus[MAX_CPUS];
@@ -18,6 +23,30 @@ static struct {
 	unsigned pending;
 	struct epoch_entry *first, **last; /* by rising epoch */
 } epoch = { .last = &epoch.first };
+
+/* That work comes is all that is needed: its CPU leaves the guest for it and passes a quiescent state. */
+static void asked(struct work *work)
+{
+	(void)work;
+}
+
+/*
+ * A CPU that one vCPU has for itself may stay in the guest for ever, while another vCPU moves a BAR
+ * again and again: without this, memory for that would never come back. Lock held.
+ */
+static void ask_late_cpus(void)
+{
+	for (unsigned i = 0; i < nr_cpus(); i++) {
+		struct cpu_epoch *cpu = &cpus[i];
+
+		if (__atomic_load_n(&cpu->idle, __ATOMIC_RELAXED) ||
+		    __atomic_load_n(&cpu->seen, __ATOMIC_RELAXED) >= epoch.first->epoch)
+			continue;
+		if (!cpu->ask_work.run)
+			cpu->ask_work.run = asked;
+		work_post(i, &cpu->ask_work);
+	}
+}
 
 void epoch_defer(struct epoch_entry *entry, void (*free)(struct epoch_entry *entry))
 {
@@ -33,6 +62,8 @@ void epoch_defer(struct epoch_entry *entry, void (*free)(struct epoch_entry *ent
 	*epoch.last = entry;
 	epoch.last = &entry->next;
 	__atomic_store_n(&epoch.pending, epoch.pending + 1, __ATOMIC_RELAXED);
+	if (epoch.pending >= MANY)
+		ask_late_cpus();
 	spin_unlock(&epoch.lock);
 }
 

@@ -20,7 +20,7 @@ GUEST_CPU_SRC := tests/unit/guest_cpu.c tests/unit/fake_vcpu.c arch/fake/fake.c 
 	core/vcpu_signals.c arch/x86/cpuid_build.c arch/x86/cpuid_image.c arch/x86/cpuid_policy.c arch/x86/guest_msr.c \
 	arch/x86/guest_msr_rules.c arch/x86/guest_xstate.c arch/x86/ioapic.c arch/x86/lapic.c \
 	arch/x86/lapic_bus.c arch/x86/lapic_irr.c arch/x86/lapic_timer.c arch/x86/pv_eoi.c \
-	arch/x86/pmu.c arch/x86/pmu_rules.c arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/exit_trace.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c
+	arch/x86/pmu.c arch/x86/pmu_rules.c arch/x86/pvclock.c arch/x86/steal_time.c core/epoch.c core/exit_trace.c core/guest_memory.c core/iobus.c core/log.c core/memslot.c core/timer.c core/work.c
 test_cpuid_image_SRC := $(GUEST_CPU_SRC)
 test_cpuid_image_CFLAGS := -Iarch/x86
 # Firmware calls have the ABI and the character size of EFI.
@@ -47,7 +47,7 @@ test_emulate_vcpu_SRC := $(EMULATE_SRC) arch/x86/emulate_vcpu.c arch/x86/force_e
 	tests/unit/fake_vcpu.c
 test_emulate_vcpu_CFLAGS := -Iarch/x86
 test_emulate_vcpu_LIBS := $(ZYDIS)/libzydis-host.a
-test_epoch_SRC := arch/fake/fake.c
+test_epoch_SRC := core/work.c arch/fake/fake.c
 test_err_SRC := core/err.c
 test_exception_SRC := arch/x86/exception.c
 test_exit_trace_SRC := core/exit_trace.c arch/fake/fake.c
@@ -76,9 +76,9 @@ test_http_url_SRC := boot/efi/http_url.c
 test_hypercall_SRC := $(test_guest_abi_SRC)
 test_hypercall_CFLAGS := -Iarch/x86
 test_iobus_LIBS := -Wl,--wrap=malloc,--wrap=free
-test_iobus_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
+test_iobus_SRC := core/epoch.c core/iobus.c core/work.c arch/fake/fake.c
 test_iobus_threads_SAN := thread
-test_iobus_threads_SRC := core/epoch.c core/iobus.c arch/fake/fake.c
+test_iobus_threads_SRC := core/epoch.c core/iobus.c core/work.c arch/fake/fake.c
 LOADER_TEST_SRC := tests/unit/loader_fixture.c $(wildcard core/loader/*.c) core/loader_load.c \
 	core/guest_memory.c core/memslot.c core/err.c arch/fake/fake.c
 test_loader_linux_SRC := $(LOADER_TEST_SRC)

@@ -10,7 +10,7 @@
 /* Its one static state is wiped between tests. */
 #include "core/epoch.c"
 
-static struct epoch_entry entry[8];
+static struct epoch_entry entry[8], many[2 * MANY];
 static char order[16];
 
 static void record(struct epoch_entry *e)
@@ -166,6 +166,48 @@ static void test_busy_list_is_left_to_its_owner(void **state)
 	assert_int_equal(epoch_pending(), 0);
 }
 
+static void count(struct epoch_entry *e)
+{
+	(void)e;
+}
+
+static bool is_asked(unsigned cpu)
+{
+	bool pending;
+
+	fake_set_cpu(cpu);
+	pending = work_pending();
+	work_run();
+	return pending;
+}
+
+/* A CPU that stays in a guest does not keep memory without bounds: it is asked to come out. */
+static void test_late_cpus_are_asked(void **state)
+{
+	(void)state;
+	fake_set_nr_cpus(4);
+	idle(3, true);
+	quiescent(1);
+	fake_set_cpu(0);
+	for (unsigned i = 0; i < MANY - 1; i++)
+		epoch_defer(&many[i], count);
+	for (unsigned i = 0; i < 4; i++)
+		assert_false(is_asked(i));
+	quiescent(1);
+	fake_set_cpu(0);
+	epoch_defer(&many[MANY - 1], count);
+	epoch_defer(&many[MANY], count);
+	assert_false(is_asked(1)); /* it holds nothing up that is old */
+	assert_false(is_asked(3)); /* idle */
+	assert_true(is_asked(2));
+	assert_true(is_asked(0));
+	quiescent(2);
+	quiescent(0);
+	quiescent(1);
+	quiescent(2);
+	assert_int_equal(epoch_pending(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +219,7 @@ int main(void)
 		cmocka_unit_test_setup(test_offline_cpus_do_not_count, setup),
 		cmocka_unit_test_setup(test_free_may_defer, setup),
 		cmocka_unit_test_setup(test_busy_list_is_left_to_its_owner, setup),
+		cmocka_unit_test_setup(test_late_cpus_are_asked, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
