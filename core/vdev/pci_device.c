@@ -54,37 +54,51 @@ static void unmap_bar(struct pci_device *dev, struct pci_bar *bar)
 	bar->mapped = false;
 }
 
-/* Of BARs that overlap, the first one answers. */
+/* Of BARs that overlap, the one that was there first answers, and the next one when that goes. */
 static enum firn_err map_bar(struct pci_device *dev, struct pci_bar *bar, u64 base)
 {
 	enum firn_err err;
 
-	if (bar->mapped && bar->base == base)
+	if (bar->mapped)
 		return FIRN_OK;
-	unmap_bar(dev, bar);
 	err = iobus_register(&dev->vm->mmio, base, bar->size, bar->ops, bar->dev);
 	bar->mapped = err == FIRN_OK;
 	bar->base = base;
 	return err;
 }
 
-/* Makes the bus agree with command register and BARs; the first failure is returned. */
-static enum firn_err decode(struct pci_device *dev)
+static bool is_decoded(struct pci_device *dev, unsigned index)
 {
-	bool memory = header(dev)->command & PCI_COMMAND_MEMORY;
-	enum firn_err first = FIRN_OK;
+	return dev->bar[index].size && (header(dev)->command & PCI_COMMAND_MEMORY) &&
+	       bridge_passes(bar_address(dev, index), dev->bar[index].size);
+}
+
+/* Takes BARs that are not where they were off the bus; true if there are any. */
+static bool unmap_moved(struct pci_device *dev)
+{
+	bool any = false;
 
 	for (unsigned i = 0; i < PCI_BARS; i += 2) {
 		struct pci_bar *bar = &dev->bar[i];
-		u64 base = bar_address(dev, i);
+
+		if (!bar->mapped || (is_decoded(dev, i) && bar->base == bar_address(dev, i)))
+			continue;
+		unmap_bar(dev, bar);
+		any = true;
+	}
+	return any;
+}
+
+/* Puts BARs where the registers say, after unmap_moved(); the first failure is returned. */
+static enum firn_err map_bars(struct pci_device *dev)
+{
+	enum firn_err first = FIRN_OK;
+
+	for (unsigned i = 0; i < PCI_BARS; i += 2) {
 		enum firn_err err = FIRN_OK;
 
-		if (!bar->size)
-			continue;
-		if (memory && bridge_passes(base, bar->size))
-			err = map_bar(dev, bar, base);
-		else
-			unmap_bar(dev, bar);
+		if (is_decoded(dev, i))
+			err = map_bar(dev, &dev->bar[i], bar_address(dev, i));
 		if (first == FIRN_OK)
 			first = err;
 	}
@@ -130,10 +144,33 @@ static u32 config_read(struct pci_function *function, unsigned offset, unsigned 
 	return value;
 }
 
+/* What a BAR of this device left may be what one of another device waits for. */
+static void map_others(struct pci_device *dev)
+{
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+		struct pci_function *f = dev->host->function[PCI_DEVFN(slot)];
+
+		if (f && f != &dev->function && f->config_read == config_read)
+			map_bars(of_function(f));
+	}
+}
+
+/* Makes the bus agree with command register and BARs. */
+static void decode(struct pci_device *dev)
+{
+	bool moved = unmap_moved(dev);
+	enum firn_err err = map_bars(dev);
+
+	if (err != FIRN_OK)
+		log_ratelimited(LOG_WARN, "VM %s: PCI device %u: a BAR is not decoded: %s",
+				dev->vm->config->name, dev->slot, firn_strerror(err));
+	if (moved)
+		map_others(dev);
+}
+
 static void config_write(struct pci_function *function, unsigned offset, unsigned width, u32 value)
 {
 	struct pci_device *dev = of_function(function);
-	enum firn_err err;
 
 	if (offset >= PCI_CONFIG_SIZE)
 		return;
@@ -143,10 +180,7 @@ static void config_write(struct pci_function *function, unsigned offset, unsigne
 
 		*byte = (*byte & ~mask) | ((u8)value & mask);
 	}
-	err = decode(dev);
-	if (err != FIRN_OK)
-		log_ratelimited(LOG_WARN, "VM %s: PCI device %u: a BAR is not decoded: %s",
-				dev->vm->config->name, dev->slot, firn_strerror(err));
+	decode(dev);
 	update_bus_master(dev);
 	if (dev->ops && dev->ops->config_written)
 		dev->ops->config_written(dev, offset, width);
@@ -275,13 +309,14 @@ enum firn_err pci_device_attach(struct pci_device *dev, struct pci_host *host)
 	if (err == FIRN_OK)
 		err = assign_bars(dev);
 	if (err == FIRN_OK)
-		err = decode(dev);
+		err = map_bars(dev);
 	if (err == FIRN_OK)
 		err = pci_host_add(host, PCI_DEVFN(dev->slot), &dev->function);
 	if (err != FIRN_OK) {
 		pci_device_unmap(dev);
 		return err;
 	}
+	dev->host = host;
 	memcpy(dev->power_on, dev->config, sizeof(dev->power_on));
 	return FIRN_OK;
 }
@@ -299,7 +334,7 @@ void pci_device_reset(struct pci_device *dev)
 	if (dev->msix_capability)
 		msix_reset(&dev->msix);
 	memcpy(dev->config, dev->power_on, sizeof(dev->config));
-	err = decode(dev);
+	err = map_bars(dev);
 	if (err != FIRN_OK)
 		log_error("VM %s: PCI device %u: a BAR is not decoded: %s", dev->vm->config->name,
 			  dev->slot, firn_strerror(err));

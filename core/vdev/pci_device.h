@@ -53,6 +53,7 @@ struct pci_device_ops {
 
 struct pci_device {
 	struct pci_function function;
+	struct pci_host *host; /* its bus, once attached */
 	struct vm *vm;
 	const struct pci_device_ops *ops; /* NULL = none */
 	u8 slot;

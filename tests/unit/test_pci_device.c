@@ -176,6 +176,33 @@ static void test_overlap_first_one_answers(void **state)
 	assert_true(dev.bar[0].mapped);
 }
 
+/* An operating system that deals out addresses anew has BARs overlap for a while. */
+static void test_overlap_ends(void **state)
+{
+	u64 msix = bar_base(SLOT, 2), base;
+
+	(void)state;
+	config_set(SLOT, 0x10, 4, ALIGN_DOWN(msix, 64 * KiB));
+	config_set(SLOT, 0x18, 4, WINDOW);
+	assert_true(dev.bar[0].mapped && dev.bar[2].mapped);
+	assert_int_equal(mmio_get(ALIGN_DOWN(msix, 64 * KiB) + 8, 4), 0x1008);
+	assert_int_equal(mmio_get(WINDOW + 12, 4), 1);
+
+	make(&other, SLOT + 1, 64 * KiB);
+	assert_int_equal(pci_device_attach(&other, &fixture_vm->vm.vdevs->pci), FIRN_OK);
+	base = bar_base(SLOT + 1, 0);
+	config_set(SLOT, 0x10, 4, base);
+	assert_false(dev.bar[0].mapped);
+	config_set(SLOT + 1, 0x10, 4, base + MiB);
+	assert_true(dev.bar[0].mapped && other.bar[0].mapped);
+	config_set(SLOT + 1, 0x10, 4, base);
+	assert_true(dev.bar[0].mapped);
+	assert_false(other.bar[0].mapped);
+	config_set(SLOT, 4, 2, 0);
+	assert_true(other.bar[0].mapped);
+	pci_device_destroy(&other);
+}
+
 static void test_reset_after_swap(void **state)
 {
 	u64 base;
@@ -392,6 +419,7 @@ int main(void)
 		TEST(test_moving),
 		TEST(test_outside_of_the_window),
 		TEST(test_overlap_first_one_answers),
+		TEST(test_overlap_ends),
 		TEST(test_reset_after_swap),
 		TEST(test_attach_failures),
 		TEST(test_capabilities),
