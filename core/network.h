@@ -89,7 +89,7 @@ struct network_ops {
 	void (*detach)(struct net_nic *nic);
 	/* Does it take part? Any CPU. */
 	void (*set_link)(struct net_nic *nic, bool up);
-	/* Returns how many bytes were copied, for the sender's budget. Any CPU. */
+	/* Returns how many bytes were copied, in vain too, for the sender's budget. Any CPU. */
 	u32 (*send)(struct net_nic *nic, const struct net_frame *frame);
 	/* Boot CPU; false = there is no port of that number. */
 	bool (*port)(unsigned index, struct network_port *port);

@@ -93,46 +93,52 @@ static bool look_up(struct switch_port *from, const struct net_frame *frame, int
 	return good;
 }
 
-/* Returns the bytes that the port's VM got. */
-static u32 deliver(struct switch_port *port, const struct net_frame *frame)
+/*
+ * True if the port's VM took it. *copied grows also by what was copied until the driver's buffers were
+ * too few: somebody who has too few would cost the sender nothing, but the CPU as much.
+ */
+static bool deliver(struct switch_port *port, const struct net_frame *frame, u32 *copied)
 {
 	enum net_verdict verdict = NET_DOWN;
 
 	if (is_up(port))
 		verdict = port->nic->receive(port->nic, frame);
+	if (verdict == NET_TAKEN || verdict == NET_NO_BUFFER)
+		*copied += frame->len;
 	if (verdict == NET_NO_BUFFER)
 		count(port, NET_LOST_NO_BUFFER, 1);
 	if (verdict != NET_TAKEN)
-		return 0;
+		return false;
 	count(port, NET_RECEIVED_FRAMES, 1);
 	count(port, NET_RECEIVED_BYTES, frame->len);
-	return frame->len;
+	return true;
 }
 
-static u32 flood(struct switch_port *from, const struct net_frame *frame)
+static bool flood(struct switch_port *from, const struct net_frame *frame, u32 *copied)
 {
 	struct net_switch *s = from->owner;
 	unsigned nr_ports = __atomic_load_n(&s->nr_ports, __ATOMIC_ACQUIRE);
-	u32 bytes = 0;
+	bool taken = false;
 
 	for (unsigned i = 0; i < nr_ports; i++)
 		if (&s->port[i] != from)
-			bytes += deliver(&s->port[i], frame);
-	return bytes;
+			taken |= deliver(&s->port[i], frame, copied);
+	return taken;
 }
 
 /* What is for one station is lost while its VM is not there, and that is counted. */
-static u32 unicast(struct switch_port *to, const struct net_frame *frame)
+static bool unicast(struct switch_port *to, const struct net_frame *frame, u32 *copied)
 {
 	if (!is_up(to))
 		count(to, NET_LOST_DOWN, 1);
-	return deliver(to, frame);
+	return deliver(to, frame, copied);
 }
 
 static u32 send(struct net_nic *nic, const struct net_frame *frame)
 {
 	struct switch_port *from = nic->port;
-	u32 bytes = 0;
+	bool taken = false;
+	u32 copied = 0;
 	int to;
 
 	if (!look_up(from, frame, &to)) {
@@ -140,14 +146,14 @@ static u32 send(struct net_nic *nic, const struct net_frame *frame)
 		return 0;
 	}
 	if (to == TO_ALL)
-		bytes = flood(from, frame);
+		taken = flood(from, frame, &copied);
 	else if (to >= 0 && (unsigned)to != port_number(from))
-		bytes = unicast(&from->owner->port[to], frame);
+		taken = unicast(&from->owner->port[to], frame, &copied);
 	count(from, NET_SENT_FRAMES, 1);
 	count(from, NET_SENT_BYTES, frame->len);
-	if (bytes == 0)
+	if (!taken)
 		count(from, NET_SENT_NOWHERE, 1);
-	return bytes;
+	return copied;
 }
 
 /*

@@ -139,6 +139,19 @@ static void test_flooding(void **state)
 	assert_int_equal(counter(0, NET_LOST_NO_BUFFER), 0);
 }
 
+/* A receiver with too few buffers made work too, for which the sender's budget pays. */
+static void test_work_in_vain_counts(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < NICS; i++)
+		nic[i].verdict = NET_NO_BUFFER;
+	assert_int_equal(send(3, BROADCAST, OWN(3)), 180);
+	assert_int_equal(send(3, OWN(0), OWN(3)), 60);
+	assert_int_equal(counter(3, NET_SENT_NOWHERE), 2);
+	assert_int_equal(counter(0, NET_LOST_NO_BUFFER), 2);
+	assert_int_equal(counter(0, NET_RECEIVED_FRAMES), 0);
+}
+
 /* Neighbour protocols end at the switch (IEEE 802.1Q, 8.6.3). */
 static void test_link_local(void **state)
 {
@@ -221,7 +234,7 @@ static void test_links(void **state)
 	send(0, OTHER(1), OWN(0));
 	assert_received(0xe);
 	nic[2].verdict = NET_NO_BUFFER;
-	assert_int_equal(send(0, OWN(2), OWN(0)), 0);
+	assert_int_equal(send(0, OWN(2), OWN(0)), 60);
 	assert_int_equal(counter(2, NET_LOST_NO_BUFFER), 1);
 	assert_int_equal(counter(2, NET_RECEIVED_FRAMES), 1);
 }
@@ -376,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_own_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flooding, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_work_in_vain_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_local, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_learning, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forged_sources, setup, teardown),
