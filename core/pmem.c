@@ -23,10 +23,21 @@ struct range_set {
 
 static struct {
 	struct spinlock lock;
-	struct range_set ram;  /* all that was given by pmem_add() */
-	struct range_set free; /* the part of it that is not in use */
+	struct range_set ram;	     /* all that was given by pmem_add() */
+	struct range_set free;	     /* the part of it that is not in use */
+	u64 first_stray, last_stray; /* of those that free has no room for; 0 = none */
 	struct pmem_stats stats;
 } pmem;
+
+/*
+ * A free range that has no room in the set waits in a list, whose links are in the ranges themselves:
+ * how free memory is cut up is in the hands of guests, which discard blocks of their disks.
+ */
+struct stray {
+	u64 next, size;
+};
+/* So many are tried again with each use: more than the one range that it may have made. */
+#define STRAYS_AT_ONCE 4
 
 const char *const pmem_use_name[PMEM_USES] = {
 	[PMEM_HEAP] = "heap", [PMEM_PAGE_TABLE] = "page tables", [PMEM_GUEST] = "guests",
@@ -124,6 +135,30 @@ static bool set_take(struct range_set *set, unsigned i, u64 base, u64 end)
 	return true;
 }
 
+static void add_free(u64 base, u64 end)
+{
+	if (set_add(&pmem.free, base, end))
+		return;
+	*(struct stray *)phys_to_virt(base) = (struct stray){ .size = end - base };
+	if (pmem.first_stray)
+		((struct stray *)phys_to_virt(pmem.last_stray))->next = base;
+	else
+		pmem.first_stray = base;
+	pmem.last_stray = base;
+}
+
+/* There may be room again, or a neighbour to join. Lock held. */
+static void try_strays(void)
+{
+	for (unsigned i = 0; i < STRAYS_AT_ONCE && pmem.first_stray; i++) {
+		u64 base = pmem.first_stray;
+		const struct stray s = *(const struct stray *)phys_to_virt(base);
+
+		pmem.first_stray = s.next;
+		add_free(base, base + s.size);
+	}
+}
+
 enum firn_err pmem_add(u64 base, u64 size)
 {
 	u64 end = base + size;
@@ -187,14 +222,13 @@ u64 pmem_alloc(u64 size, u64 align, enum pmem_where where, enum pmem_use use)
 		}
 		base = 0;
 	}
+	try_strays();
 	spin_unlock(&pmem.lock);
 	return base;
 }
 
 void pmem_free(u64 base, u64 size, enum pmem_use use)
 {
-	bool added;
-
 	BUG_ON(!IS_ALIGNED(base | size, PAGE_SIZE) || size == 0 || base + size < base);
 	BUG_ON((unsigned)use >= PMEM_USES);
 
@@ -202,17 +236,11 @@ void pmem_free(u64 base, u64 size, enum pmem_use use)
 	BUG_ON(!set_contains(&pmem.ram, base, base + size));
 	BUG_ON(set_overlaps(&pmem.free, base, base + size));
 	BUG_ON(pmem.stats.used[use] < size);
-	added = set_add(&pmem.free, base, base + size);
-	if (added) {
-		pmem.stats.free += size;
-		pmem.stats.used[use] -= size;
-	}
+	add_free(base, base + size);
+	try_strays();
+	pmem.stats.free += size;
+	pmem.stats.used[use] -= size;
 	spin_unlock(&pmem.lock);
-
-	/* It stays counted as used: that is what it is until the next boot. */
-	if (!added)
-		log_error("memory at 0x%lx (%lu KiB) is lost: more than %u free ranges",
-			  (unsigned long)base, (unsigned long)(size / KiB), PMEM_MAX_RANGES);
 }
 
 void *pmem_alloc_page(enum pmem_use use)

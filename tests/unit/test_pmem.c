@@ -177,7 +177,7 @@ static void test_pages(void **state)
 
 static void test_full_table(void **state)
 {
-	u64 stride = 4 * PAGE_SIZE, free_before;
+	u64 stride = 4 * PAGE_SIZE;
 	unsigned i;
 
 	(void)state;
@@ -189,18 +189,36 @@ static void test_full_table(void **state)
 			 MiB + (i - 1) * stride + 2 * PAGE_SIZE);
 	/* Ranges start at multiples of 4 pages: a place at 8 pages alignment never splits. */
 	assert_int_not_equal(pmem_alloc(PAGE_SIZE, 8 * PAGE_SIZE, PMEM_ANY, PMEM_CPU), 0);
+}
 
-	/* A hole in the middle of a range cannot be given back to a full table. */
-	setup(NULL);
-	assert_int_equal(pmem_add(MiB, 64 * MiB), FIRN_OK);
-	assert_int_equal(pmem_alloc(64 * MiB, PAGE_SIZE, PMEM_ANY, PMEM_CPU), MiB);
-	for (i = 0; i < PMEM_MAX_RANGES; i++)
-		pmem_free(MiB + 2 * i * PAGE_SIZE, PAGE_SIZE, PMEM_CPU);
-	free_before = free_bytes();
-	pmem_free(MiB + 2 * i * PAGE_SIZE, PAGE_SIZE, PMEM_CPU);
-	assert_int_equal(free_bytes(), free_before);
-	pmem_free(MiB + PAGE_SIZE, PAGE_SIZE, PMEM_CPU); /* joins two: always possible */
-	assert_int_equal(free_bytes(), free_before + PAGE_SIZE);
+/* Memory that is given back in more pieces than the table holds comes back as the table gets shorter. */
+static void test_more_pieces_than_the_table_holds(void **state)
+{
+	const unsigned pieces = 3 * PMEM_MAX_RANGES, kept = pieces - 1;
+	u64 size = 2 * pieces * PAGE_SIZE;
+
+	(void)state;
+	fake_set_ram(MiB, size);
+	assert_int_equal(pmem_add(MiB, size), FIRN_OK);
+	assert_int_equal(pmem_alloc(size, PAGE_SIZE, PMEM_ANY, PMEM_DISK), MiB);
+	for (unsigned i = 0; i < pieces; i++)
+		pmem_free(MiB + 2 * i * PAGE_SIZE, PAGE_SIZE, PMEM_DISK);
+	assert_int_equal(free_bytes(), pieces * PAGE_SIZE);
+	/* All of them can be had, and given back once more. */
+	for (unsigned i = 0; i < pieces; i++)
+		assert_int_not_equal(pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_DISK), 0);
+	assert_int_equal(pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_DISK), 0);
+	for (unsigned i = 0; i < pieces; i++)
+		pmem_free(MiB + 2 * i * PAGE_SIZE, PAGE_SIZE, PMEM_DISK);
+	/* When what is in between comes too, it is one piece again. */
+	for (unsigned i = 0; i < kept; i++)
+		pmem_free(MiB + (2 * i + 1) * PAGE_SIZE, PAGE_SIZE, PMEM_DISK);
+	assert_int_equal(free_bytes(), size - PAGE_SIZE);
+	for (unsigned i = 0; i < pieces && pmem.first_stray; i++)
+		pmem_free(pmem_alloc(PAGE_SIZE, PAGE_SIZE, PMEM_ANY, PMEM_DISK), PAGE_SIZE,
+			  PMEM_DISK);
+	assert_int_equal(pmem.free.count, 1);
+	assert_int_equal(pmem_largest(PAGE_SIZE), size - PAGE_SIZE);
 }
 
 /* Reference model: one byte per page. */
@@ -314,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup(test_misuse_panics, setup),
 		cmocka_unit_test_setup(test_pages, setup),
 		cmocka_unit_test_setup(test_full_table, setup),
+		cmocka_unit_test_setup(test_more_pieces_than_the_table_holds, setup),
 		cmocka_unit_test_setup(test_random_use_against_model, setup),
 	};
 
