@@ -81,6 +81,9 @@ _Static_assert(sizeof(struct blk_range) == 16, "virtio 1.2, 5.2.6");
 /* Of one run of a queue's handler; a longer request goes on in the next one. */
 #define BUDGET_BYTES	(256 * KiB)
 #define BUDGET_REQUESTS 32
+/* What clearing costs of it: a range's ends may have to be filled with zeros, blocks just go. */
+#define RANGE_COST RAM_DISK_BLOCK
+#define BLOCK_COST (4 * KiB)
 
 /* A queue and the request in it that is not finished. */
 struct blk_queue {
@@ -196,10 +199,18 @@ static bool clear_range(struct virtio_blk *blk, const struct blk_range *r, bool 
 	return good;
 }
 
+static void charge(u32 *budget, const struct blk_range *r)
+{
+	u64 blocks = DIV_ROUND_UP(r->sectors * RAM_DISK_SECTOR, RAM_DISK_BLOCK);
+
+	*budget -= MIN(*budget, RANGE_COST + blocks * BLOCK_COST);
+}
+
 /* All ranges are checked before anything of them is cleared. */
 static enum blk_status clear_ranges(struct virtio_blk *blk, struct virtq *vq, struct blk_queue *q,
-				    bool discard)
+				    u32 *budget)
 {
+	bool discard = q->header.type == BLK_DISCARD;
 	u32 len = data_to_read(q), count = len / sizeof(struct blk_range);
 	struct blk_range range[RANGES_MAX];
 	enum blk_status status = BLK_OK;
@@ -209,9 +220,11 @@ static enum blk_status clear_ranges(struct virtio_blk *blk, struct virtq *vq, st
 		return BLK_IOERR;
 	for (u32 i = 0; i < count && status == BLK_OK; i++)
 		status = check_range(blk, &range[i], discard);
-	for (u32 i = 0; i < count && status == BLK_OK; i++)
+	for (u32 i = 0; i < count && status == BLK_OK; i++) {
+		charge(budget, &range[i]);
 		if (!clear_range(blk, &range[i], discard))
 			status = BLK_IOERR;
+	}
 	return status;
 }
 
@@ -227,7 +240,7 @@ static enum blk_status carry_out(struct virtio_blk *blk, struct virtq *vq, struc
 	if (type == BLK_GET_ID)
 		return get_id(blk, vq, q);
 	if (type == BLK_DISCARD || type == BLK_WRITE_ZEROES)
-		return clear_ranges(blk, vq, q, type == BLK_DISCARD);
+		return clear_ranges(blk, vq, q, budget);
 	return BLK_UNSUPPORTED;
 }
 
@@ -264,7 +277,7 @@ static enum virtq_result run_queue(struct virtio_device *device, struct virtq *v
 	struct blk_queue *q = &blk->queue[vq->index];
 	u32 budget = BUDGET_BYTES;
 
-	for (unsigned i = 0; i < BUDGET_REQUESTS; i++) {
+	for (unsigned i = 0; i < BUDGET_REQUESTS && budget; i++) {
 		enum blk_status status;
 
 		if (!q->busy && !next_request(vq, q))

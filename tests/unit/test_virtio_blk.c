@@ -313,6 +313,28 @@ static void test_discard(void **state)
 	expect_disk(want, sizeof(want));
 }
 
+/* Requests that clear as much as they may are done one in a run. */
+static void test_clearing_has_a_budget(void **state)
+{
+	u32 id, len;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		poke_range(i, 1, 126, 0);
+	set_header(WRITE_ZEROES, 0);
+	split_desc(&q, 0, HEADER, 16, D_NEXT, 1);
+	split_desc(&q, 1, DATA, 8 * 16, D_NEXT, 2);
+	split_desc(&q, 2, STATUS, 1, D_WRITE, 0);
+	for (unsigned i = 0; i < 3; i++)
+		split_offer(&q, 0);
+	kick(&drv, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(split_used(&q, &id, &len));
+		assert_false(split_used(&q, &id, &len));
+		work_run();
+	}
+}
+
 static void test_range_limits(void **state)
 {
 	(void)state;
@@ -562,6 +584,7 @@ int main(void)
 		TEST(test_get_id),
 		TEST(test_write_zeroes),
 		TEST(test_discard),
+		TEST(test_clearing_has_a_budget),
 		TEST(test_range_limits),
 		TEST(test_readonly),
 		TEST(test_long_request),
