@@ -31,7 +31,8 @@ u64 clock_tsc_khz(void);
 u64 clock_ns(void); /* since Firn started */
 u64 clock_tsc_to_ns(u64 ticks);
 u64 clock_ns_to_tsc(u64 ns);
-s64 clock_wall_seconds(void); /* since 1970-01-01 UTC; 0 = unknown */
+/* Seconds since 1970-01-01 UTC, and nanoseconds of the current one. 0 = unknown: so is *ns. */
+s64 clock_wall(u32 *ns);
 
 /* The next time at which this CPU must be woken from idle (TSC); ~0ull = no need. */
 void arch_set_wakeup(u64 tsc_deadline);

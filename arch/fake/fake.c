@@ -19,6 +19,7 @@ static _Thread_local unsigned this_cpu;
 static unsigned online = 1;
 static u64 tsc, tsc_step, tsc_khz = 1000000;
 static s64 wall_seconds;
+static u32 wall_ns;
 static u64 ram_base, ram_size;
 static char *ram;
 static u64 guest_memory, guest_memory_limit = ~0ull;
@@ -94,9 +95,15 @@ void fake_set_clock_ns(u64 ns)
 	set(tsc, clock_ns_to_tsc(ns));
 }
 
-void fake_set_wall_seconds(s64 seconds)
+void fake_set_wall(s64 seconds, u32 ns)
 {
 	set(wall_seconds, seconds);
+	set(wall_ns, ns);
+}
+
+void fake_set_wall_seconds(s64 seconds)
+{
+	fake_set_wall(seconds, 0);
 }
 
 void *fake_set_ram(u64 base, u64 size)
@@ -203,11 +210,13 @@ u64 clock_ns(void)
 	return clock_tsc_to_ns(get(tsc));
 }
 
-s64 clock_wall_seconds(void)
+s64 clock_wall(u32 *ns)
 {
 	s64 start = get(wall_seconds);
+	u64 since = get(wall_ns) + clock_ns();
 
-	return start ? start + (s64)(clock_ns() / NS_PER_S) : 0;
+	*ns = (u32)(since % NS_PER_S);
+	return start ? start + (s64)(since / NS_PER_S) : 0;
 }
 
 /* splitmix64 */

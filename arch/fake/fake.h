@@ -21,7 +21,8 @@ void fake_set_tsc_step(u64 ticks);
 void fake_add_tsc(u64 ticks); /* by several threads, too */
 void fake_set_tsc_khz(u64 khz);
 void fake_set_clock_ns(u64 ns);
-void fake_set_wall_seconds(s64 seconds);
+void fake_set_wall_seconds(s64 seconds); /* when the clock is 0 */
+void fake_set_wall(s64 seconds, u32 ns);
 
 /*
  * RAM at physical address base, zeroed; phys_to_virt() of anything outside aborts the test.

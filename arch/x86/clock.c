@@ -9,7 +9,6 @@
 #include "core/log.h"
 
 #define US_PER_MS	 1000
-#define MS_PER_S	 1000
 #define ASSUMED_KHZ	 1000000
 #define PORT_DELAY	 0x80 /* POST codes: an access takes about 1 us on a PC's ISA bus */
 #define MISTRUST_PERCENT 1
@@ -45,11 +44,15 @@ u64 clock_ns(void)
 	return clock_tsc_to_ns(rdtsc() - start_tsc);
 }
 
-s64 clock_wall_seconds(void)
+s64 clock_wall(u32 *ns)
 {
+	u64 since;
+
 	if (!boot_time || !tsc_khz)
 		return 0;
-	return boot_time + (rdtsc() - boot_time_tsc) / (tsc_khz * MS_PER_S);
+	since = clock_tsc_to_ns(rdtsc() - boot_time_tsc);
+	*ns = (u32)(since % NS_PER_S);
+	return boot_time + (s64)(since / NS_PER_S);
 }
 
 void clock_delay_us(unsigned us)

@@ -132,8 +132,9 @@ static void write_system_time(struct vcpu *vcpu, u8 new_flags)
 static void write_wall_clock(struct vm *vm)
 {
 	struct pvclock_wall_clock w = { 0 };
-	s64 wall = clock_wall_seconds();
-	u64 wall_ns = (u64)wall * NS_PER_S + clock_ns() % NS_PER_S;
+	u32 ns = 0;
+	s64 wall = clock_wall(&ns);
+	u64 wall_ns = (u64)wall * NS_PER_S + ns;
 	u64 up_ns = clock_tsc_to_ns(clock_tsc() - vm->arch.clock_base_tsc);
 
 	if (wall > 0 && wall_ns > up_ns) {

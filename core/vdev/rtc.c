@@ -17,11 +17,23 @@
 #define DEFAULT_EPOCH 946684800ll
 #define THURSDAY      5 /* 1970-01-01 */
 
+/* And nanoseconds of the current second. */
+static s64 host_time(u32 *ns)
+{
+	s64 wall = clock_wall(ns);
+	u64 since = clock_ns();
+
+	if (wall)
+		return wall;
+	*ns = (u32)(since % NS_PER_S);
+	return DEFAULT_EPOCH + (s64)(since / NS_PER_S);
+}
+
 static s64 host_seconds(void)
 {
-	s64 wall = clock_wall_seconds();
+	u32 ns;
 
-	return wall ? wall : DEFAULT_EPOCH + (s64)(clock_ns() / NS_PER_S);
+	return host_time(&ns);
 }
 
 /* Not whether the month is that long: who writes register by register comes across such days. */
@@ -110,8 +122,11 @@ static bool clock_stopped(const struct rtc *rtc)
 
 static u8 read_a(const struct rtc *rtc)
 {
-	bool updating = !clock_stopped(rtc) && clock_ns() % NS_PER_S >= NS_PER_S - UPDATE_NS;
+	bool updating;
+	u32 ns;
 
+	host_time(&ns);
+	updating = !clock_stopped(rtc) && ns >= NS_PER_S - UPDATE_NS;
 	return rtc->ram[RTC_A] | (updating ? RTC_A_UPDATE_IN_PROGRESS : 0);
 }
 

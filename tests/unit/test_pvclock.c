@@ -224,10 +224,15 @@ static void test_wall_clock(void **state)
 	memset(ram, 0, 16);
 	assert_true(pvclock_msr_write(vcpu(0), MSR_KVM_WALL_CLOCK_OLD, 0));
 	assert_int_equal(field(0, 0, 8), 0); /* 0 = nothing to write */
+	/* Firn's own clock does not begin with a second of the wall clock. */
+	fake_set_wall(1700000000, 900000000);
+	assert_true(pvclock_msr_write(vcpu(0), MSR_KVM_WALL_CLOCK, AREA));
+	assert_int_equal(field(AREA, 4, 4), 1700000006);
+	assert_int_equal(field(AREA, 8, 4), 400000000);
 	fake_set_wall_seconds(0);
 	assert_true(pvclock_msr_write(vcpu(0), MSR_KVM_WALL_CLOCK, AREA));
 	assert_int_equal(field(AREA, 4, 8), 0);
-	assert_int_equal(field(AREA, 0, 4), 4);
+	assert_int_equal(field(AREA, 0, 4), 6);
 }
 
 static void test_addresses(void **state)

@@ -260,6 +260,26 @@ static void test_update_in_progress(void **state)
 	assert_int_equal(in(A), 0x7f);
 }
 
+/* The flag rises before the seconds change, wherever the wall clock's seconds begin. */
+static void test_update_of_the_wall_clock(void **state)
+{
+	u8 before;
+
+	(void)state;
+	fake_set_wall(1700000000, 400000000);
+	fake_set_clock_ns(600000000 - 2228001);
+	before = in(SEC);
+	assert_int_equal(in(A), 0x26);
+	fake_set_clock_ns(600000000 - 1);
+	assert_int_equal(in(A), 0xa6);
+	assert_int_equal(in(SEC), before);
+	fake_set_clock_ns(600000000);
+	assert_int_equal(in(A), 0x26);
+	assert_int_equal(in(SEC), before + 1);
+	fake_set_clock_ns(NS - 1);
+	assert_int_equal(in(A), 0x26);
+}
+
 static void test_status_and_memory(void **state)
 {
 	(void)state;
@@ -315,6 +335,7 @@ int main(void)
 		TEST(test_setting_without_stopping),
 		TEST(test_nonsense_times),
 		TEST(test_update_in_progress),
+		TEST(test_update_of_the_wall_clock),
 		TEST(test_status_and_memory),
 		TEST(test_widths),
 		TEST(test_reset_keeps_time_and_memory),
