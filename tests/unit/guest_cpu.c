@@ -2,7 +2,11 @@
 /* See guest_cpu.h. */
 #include "guest_cpu.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "arch/x86/guest_msr.h"
 #include "arch/x86/regs.h"
@@ -172,4 +176,39 @@ void guest_feature(struct fake_vm *fake, u32 feature, bool on)
 		leaf->reg[CPUID_FEATURE_REG(feature)] |= bit;
 	else
 		leaf->reg[CPUID_FEATURE_REG(feature)] &= ~bit;
+}
+
+u64 rdmsr_ok(struct vcpu *vcpu, u32 msr)
+{
+	u64 value;
+
+	if (!guest_msr_read(vcpu, msr, &value))
+		fail_msg("RDMSR 0x%x: #GP", msr);
+	return value;
+}
+
+void wrmsr_ok(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	if (!guest_msr_write(vcpu, msr, value))
+		fail_msg("WRMSR 0x%x = 0x%llx: #GP", msr, (unsigned long long)value);
+}
+
+void rdmsr_gp(struct vcpu *vcpu, u32 msr)
+{
+	u64 value = 0x1234;
+
+	if (guest_msr_read(vcpu, msr, &value))
+		fail_msg("RDMSR 0x%x: no #GP", msr);
+	assert_int_equal(value, 0x1234);
+}
+
+void wrmsr_gp(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	u64 before, after;
+	bool there = guest_msr_get(vcpu, msr, &before) == FIRN_OK;
+
+	if (guest_msr_write(vcpu, msr, value))
+		fail_msg("WRMSR 0x%x = 0x%llx: no #GP", msr, (unsigned long long)value);
+	if (there && guest_msr_get(vcpu, msr, &after) == FIRN_OK)
+		assert_int_equal(before, after);
 }

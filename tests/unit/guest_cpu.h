@@ -38,4 +38,10 @@ void guest_destroy(struct fake_vm *fake);
 /* Takes a feature out of the VM's image, or puts it in. */
 void guest_feature(struct fake_vm *fake, u32 feature, bool on);
 
+/* The guest's RDMSR and WRMSR, which do not fault, or which do and change nothing: else the test fails. */
+u64 rdmsr_ok(struct vcpu *vcpu, u32 msr);
+void wrmsr_ok(struct vcpu *vcpu, u32 msr, u64 value);
+void rdmsr_gp(struct vcpu *vcpu, u32 msr);
+void wrmsr_gp(struct vcpu *vcpu, u32 msr, u64 value);
+
 #endif

@@ -39,36 +39,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static u64 rd(u32 msr)
-{
-	u64 value;
-
-	if (!guest_msr_read(vcpu, msr, &value))
-		fail_msg("RDMSR 0x%x: #GP", msr);
-	return value;
-}
-
-static void wr(u32 msr, u64 value)
-{
-	if (!guest_msr_write(vcpu, msr, value))
-		fail_msg("WRMSR 0x%x = 0x%llx: #GP", msr, (unsigned long long)value);
-}
-
-static void rd_gp(u32 msr)
-{
-	u64 value = 0x1234;
-
-	if (guest_msr_read(vcpu, msr, &value))
-		fail_msg("RDMSR 0x%x: no #GP", msr);
-	assert_int_equal(value, 0x1234);
-}
-
-static void wr_gp(u32 msr, u64 value)
-{
-	if (guest_msr_write(vcpu, msr, value))
-		fail_msg("WRMSR 0x%x = 0x%llx: no #GP", msr, (unsigned long long)value);
-}
-
 /* good is stored as it is; bad is refused and changes nothing. 0 in a list ends it. */
 static const struct {
 	u32 msr;
@@ -130,20 +100,20 @@ static void test_values(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
 		u32 msr = values[i].msr;
-		u64 before = rd(msr);
+		u64 before = rdmsr_ok(vcpu, msr);
 
 		if (before != values[i].reset)
 			fail_msg("MSR 0x%x: 0x%llx at reset", msr, (unsigned long long)before);
 		for (unsigned k = 0; k < 4 && values[i].good[k]; k++) {
-			wr(msr, values[i].good[k]);
-			before = rd(msr);
+			wrmsr_ok(vcpu, msr, values[i].good[k]);
+			before = rdmsr_ok(vcpu, msr);
 			if (before != values[i].good[k])
 				fail_msg("MSR 0x%x: 0x%llx was not kept", msr,
 					 (unsigned long long)values[i].good[k]);
 		}
 		for (unsigned k = 0; k < 8 && values[i].bad[k]; k++) {
-			wr_gp(msr, values[i].bad[k]);
-			assert_int_equal(rd(msr), before);
+			wrmsr_gp(vcpu, msr, values[i].bad[k]);
+			assert_int_equal(rdmsr_ok(vcpu, msr), before);
 		}
 	}
 }
@@ -187,17 +157,17 @@ static void test_gates(void **state)
 		u32 msr = gates[i].msr;
 		u64 good = msr == MSR_IA32_PAT ? PAT_RESET_VALUE : 0;
 
-		rd(msr);
-		wr(msr, good);
+		rdmsr_ok(vcpu, msr);
+		wrmsr_ok(vcpu, msr, good);
 		for (unsigned k = 0; k < 6 && gates[i].features[k]; k++)
 			guest_feature(fake, gates[i].features[k], false);
-		rd_gp(msr);
-		wr_gp(msr, good);
+		rdmsr_gp(vcpu, msr);
+		wrmsr_gp(vcpu, msr, good);
 		/* Any one of its features brings it back. */
 		for (unsigned k = 0; k < 6 && gates[i].features[k]; k++) {
 			guest_feature(fake, gates[i].features[k], true);
-			wr(msr, good);
-			rd(msr);
+			wrmsr_ok(vcpu, msr, good);
+			rdmsr_ok(vcpu, msr);
 			guest_feature(fake, gates[i].features[k], false);
 		}
 		for (unsigned k = 0; k < 6 && gates[i].features[k]; k++)
@@ -223,9 +193,9 @@ static void test_spec_ctrl_bits(void **state)
 		guest_feature(fake, cases[i].feature, true);
 		for (unsigned bit = 0; bit < 64; bit++) {
 			if (cases[i].bits & BIT(bit))
-				wr(MSR_IA32_SPEC_CTRL, BIT(bit));
+				wrmsr_ok(vcpu, MSR_IA32_SPEC_CTRL, BIT(bit));
 			else
-				wr_gp(MSR_IA32_SPEC_CTRL, BIT(bit));
+				wrmsr_gp(vcpu, MSR_IA32_SPEC_CTRL, BIT(bit));
 		}
 		guest_feature(fake, cases[i].feature, false);
 	}
@@ -236,15 +206,15 @@ static void test_pred_cmd(void **state)
 	unsigned before = fake_predictor_barriers;
 
 	(void)state;
-	rd_gp(MSR_IA32_PRED_CMD);
-	wr(MSR_IA32_PRED_CMD, 0);
+	rdmsr_gp(vcpu, MSR_IA32_PRED_CMD);
+	wrmsr_ok(vcpu, MSR_IA32_PRED_CMD, 0);
 	assert_int_equal(fake_predictor_barriers, before);
-	wr(MSR_IA32_PRED_CMD, 1);
+	wrmsr_ok(vcpu, MSR_IA32_PRED_CMD, 1);
 	assert_int_equal(fake_predictor_barriers, before + 1);
-	wr_gp(MSR_IA32_PRED_CMD, 2);
-	wr_gp(MSR_IA32_PRED_CMD, 3);
+	wrmsr_gp(vcpu, MSR_IA32_PRED_CMD, 2);
+	wrmsr_gp(vcpu, MSR_IA32_PRED_CMD, 3);
 	guest_feature(fake, X86_FEATURE_IBRS_IBPB, false);
-	wr_gp(MSR_IA32_PRED_CMD, 1);
+	wrmsr_gp(vcpu, MSR_IA32_PRED_CMD, 1);
 	assert_int_equal(fake_predictor_barriers, before + 1);
 }
 
@@ -264,8 +234,8 @@ static void test_absent(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(absent); i++) {
-		rd_gp(absent[i]);
-		wr_gp(absent[i], 0);
+		rdmsr_gp(vcpu, absent[i]);
+		wrmsr_gp(vcpu, absent[i], 0);
 		assert_int_equal(guest_msr_get(vcpu, absent[i], &(u64){ 0 }), ERR_NOENT);
 		assert_int_equal(guest_msr_set(vcpu, absent[i], 0), ERR_NOENT);
 	}
@@ -275,15 +245,15 @@ static void test_absent(void **state)
 static void test_poll_control(void **state)
 {
 	(void)state;
-	assert_int_equal(rd(0x4b564d05), 1);
-	wr(0x4b564d05, 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x4b564d05), 1);
+	wrmsr_ok(vcpu, 0x4b564d05, 0);
 	for (unsigned bit = 1; bit < 64; bit++)
-		wr_gp(0x4b564d05, BIT(bit));
+		wrmsr_gp(vcpu, 0x4b564d05, BIT(bit));
 	assert_int_equal(vcpu->arch.poll_control, 0);
 	guest_msr_reset(vcpu, true);
-	assert_int_equal(rd(0x4b564d05), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x4b564d05), 0);
 	guest_msr_reset(vcpu, false);
-	assert_int_equal(rd(0x4b564d05), 1);
+	assert_int_equal(rdmsr_ok(vcpu, 0x4b564d05), 1);
 }
 
 static size_t log_text(char *buf, size_t len)
@@ -304,13 +274,13 @@ static void test_unknown_is_logged_once(void **state)
 	(void)state;
 	fake->vcpu[0]->reg[VREG_RIP] = 0xffffffff81234567;
 	fake_set_clock_ns(3600ull * 1000000000);
-	wr_gp(0x4b564dff, 1);
-	rd_gp(0x606);
+	wrmsr_gp(vcpu, 0x4b564dff, 1);
+	rdmsr_gp(vcpu, 0x606);
 	log_text(text, sizeof(text));
 	assert_null(strstr(text, "0x606"));
 	assert_null(strstr(text, "0x4b564dff"));
-	wr_gp(0xbeef, 0xdeadbeef12345678);
-	rd_gp(0xbee1);
+	wrmsr_gp(vcpu, 0xbeef, 0xdeadbeef12345678);
+	rdmsr_gp(vcpu, 0xbee1);
 	log_text(text, sizeof(text));
 	line = strstr(text, "vm fake: vcpu 0: WRMSR of 0xdeadbeef12345678 to unknown MSR 0xbeef at "
 			    "RIP 0xffffffff81234567\n");
@@ -319,8 +289,8 @@ static void test_unknown_is_logged_once(void **state)
 			    "0xffffffff81234567\n");
 	assert_non_null(line);
 	for (u32 i = 0; i < 100; i++) {
-		wr_gp(0xbe00 + i, 0);
-		rd_gp(0xbe00 + i);
+		wrmsr_gp(vcpu, 0xbe00 + i, 0);
+		rdmsr_gp(vcpu, 0xbe00 + i);
 	}
 	log_text(text, sizeof(text));
 	assert_null(strstr(text, "0xbe0"));
@@ -337,34 +307,34 @@ static void test_efer(void **state)
 
 	(void)state;
 	/* LMA can't be written. */
-	wr(MSR_EFER, EFER_LMA);
-	assert_int_equal(rd(MSR_EFER), 0);
+	wrmsr_ok(vcpu, MSR_EFER, EFER_LMA);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_EFER), 0);
 	*cr0 |= CR0_PE | CR0_PG;
 	*efer = EFER_LME | EFER_LMA;
-	wr(MSR_EFER, EFER_LME);
-	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA);
-	wr(MSR_EFER, EFER_LME | EFER_SCE);
-	wr_gp(MSR_EFER, EFER_SCE);
-	wr_gp(MSR_EFER, EFER_LMA | EFER_SCE);
-	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA | EFER_SCE);
+	wrmsr_ok(vcpu, MSR_EFER, EFER_LME);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_EFER), EFER_LME | EFER_LMA);
+	wrmsr_ok(vcpu, MSR_EFER, EFER_LME | EFER_SCE);
+	wrmsr_gp(vcpu, MSR_EFER, EFER_SCE);
+	wrmsr_gp(vcpu, MSR_EFER, EFER_LMA | EFER_SCE);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_EFER), EFER_LME | EFER_LMA | EFER_SCE);
 	*efer = 0; /* paging without long mode */
-	wr_gp(MSR_EFER, EFER_LME);
+	wrmsr_gp(vcpu, MSR_EFER, EFER_LME);
 	*cr0 &= ~CR0_PG;
-	wr(MSR_EFER, EFER_LME);
+	wrmsr_ok(vcpu, MSR_EFER, EFER_LME);
 	assert_int_equal(fake->vcpu[0]->tlb_flushes, 0);
-	wr(MSR_EFER, EFER_LME | EFER_NXE);
+	wrmsr_ok(vcpu, MSR_EFER, EFER_LME | EFER_NXE);
 	assert_int_equal(fake->vcpu[0]->tlb_flushes, 1);
-	wr(MSR_EFER, EFER_LME | EFER_NXE);
+	wrmsr_ok(vcpu, MSR_EFER, EFER_LME | EFER_NXE);
 	assert_int_equal(fake->vcpu[0]->tlb_flushes, 1);
 	/* Bits are reserved without their feature. */
-	wr(MSR_EFER, 0);
+	wrmsr_ok(vcpu, MSR_EFER, 0);
 	guest_feature(fake, X86_FEATURE_NX, false);
-	wr_gp(MSR_EFER, EFER_NXE);
+	wrmsr_gp(vcpu, MSR_EFER, EFER_NXE);
 	guest_feature(fake, X86_FEATURE_SYSCALL, false);
-	wr_gp(MSR_EFER, EFER_SCE);
+	wrmsr_gp(vcpu, MSR_EFER, EFER_SCE);
 	guest_feature(fake, X86_FEATURE_LM, false);
-	wr_gp(MSR_EFER, EFER_LME);
-	wr(MSR_EFER, 0);
+	wrmsr_gp(vcpu, MSR_EFER, EFER_LME);
+	wrmsr_ok(vcpu, MSR_EFER, 0);
 }
 
 static void test_tsc(void **state)
@@ -374,27 +344,27 @@ static void test_tsc(void **state)
 	(void)state;
 	fake_set_tsc(1000000);
 	fake->vm.arch.tsc_offset = -400000;
-	assert_int_equal(rd(MSR_IA32_TSC), 600000);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_TSC), 600000);
 	/* Writing the TSC moves TSC_ADJUST by the same amount and tells the hardware. */
-	wr(MSR_IA32_TSC, 5);
-	assert_int_equal(rd(MSR_IA32_TSC), 5);
-	assert_int_equal(rd(MSR_IA32_TSC_ADJUST), (u64)-599995);
+	wrmsr_ok(vcpu, MSR_IA32_TSC, 5);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_TSC), 5);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_TSC_ADJUST), (u64)-599995);
 	assert_int_equal(fake->vcpu[0]->tsc_offset_updates, 1);
-	wr(MSR_IA32_TSC_ADJUST, 0);
-	assert_int_equal(rd(MSR_IA32_TSC), 600000);
+	wrmsr_ok(vcpu, MSR_IA32_TSC_ADJUST, 0);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_TSC), 600000);
 	assert_int_equal(fake->vcpu[0]->tsc_offset_updates, 2);
 	assert_int_equal(fake->vcpu[1]->tsc_offset_updates, 0);
 	/* An armed deadline is at another host time after that. */
 	lapic_write(lapic, APIC_SVR, SVR_ON);
 	lapic_write(lapic, APIC_LVT_TIMER, 2 << 17 | 0x40);
-	wr(MSR_IA32_TSC_DEADLINE, 700000);
-	assert_int_equal(rd(MSR_IA32_TSC_DEADLINE), 700000);
+	wrmsr_ok(vcpu, MSR_IA32_TSC_DEADLINE, 700000);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_TSC_DEADLINE), 700000);
 	assert_int_equal(lapic->timer.deadline, 1100000);
-	wr(MSR_IA32_TSC_ADJUST, 50000);
+	wrmsr_ok(vcpu, MSR_IA32_TSC_ADJUST, 50000);
 	assert_int_equal(lapic->timer.deadline, 1050000);
-	wr(MSR_IA32_TSC, 0);
+	wrmsr_ok(vcpu, MSR_IA32_TSC, 0);
 	assert_int_equal(lapic->timer.deadline, 1700000);
-	wr(MSR_IA32_TSC_DEADLINE, 0);
+	wrmsr_ok(vcpu, MSR_IA32_TSC_DEADLINE, 0);
 }
 
 /* kvmclock counts guest TSC ticks: a changed TSC needs a new timestamp. */
@@ -403,9 +373,9 @@ static void test_tsc_moves_pvclock(void **state)
 	u64 before, after;
 
 	(void)state;
-	wr(0x4b564d01, 0x1000 | 1);
+	wrmsr_ok(vcpu, 0x4b564d01, 0x1000 | 1);
 	assert_int_equal(guest_read(&fake->vm.memory, 0x1008, &before, 8), FIRN_OK);
-	wr(MSR_IA32_TSC_ADJUST, 777);
+	wrmsr_ok(vcpu, MSR_IA32_TSC_ADJUST, 777);
 	assert_int_equal(guest_read(&fake->vm.memory, 0x1008, &after, 8), FIRN_OK);
 	assert_int_equal(after, before + 777);
 }
@@ -413,22 +383,22 @@ static void test_tsc_moves_pvclock(void **state)
 static void test_apic(void **state)
 {
 	(void)state;
-	rd_gp(0x802);
-	wr_gp(0x808, 0);
-	wr(MSR_IA32_APIC_BASE, 0xfee00d00);
+	rdmsr_gp(vcpu, 0x802);
+	wrmsr_gp(vcpu, 0x808, 0);
+	wrmsr_ok(vcpu, MSR_IA32_APIC_BASE, 0xfee00d00);
 	assert_int_equal(fake->vcpu[0]->apic_mode_updates, 1);
-	assert_int_equal(rd(0x802), 0);
-	wr(0x808, 0x20);
-	assert_int_equal(rd(0x808), 0x20);
-	wr_gp(0x808, 0x100);
-	rd_gp(0x80e);
-	wr_gp(0x802, 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x802), 0);
+	wrmsr_ok(vcpu, 0x808, 0x20);
+	assert_int_equal(rdmsr_ok(vcpu, 0x808), 0x20);
+	wrmsr_gp(vcpu, 0x808, 0x100);
+	rdmsr_gp(vcpu, 0x80e);
+	wrmsr_gp(vcpu, 0x802, 0);
 	/* x2APIC to xAPIC is no legal change. */
-	wr_gp(MSR_IA32_APIC_BASE, 0xfee00900);
+	wrmsr_gp(vcpu, MSR_IA32_APIC_BASE, 0xfee00900);
 	assert_int_equal(fake->vcpu[0]->apic_mode_updates, 1);
-	wr(MSR_IA32_APIC_BASE, 0xfee00100);
+	wrmsr_ok(vcpu, MSR_IA32_APIC_BASE, 0xfee00100);
 	assert_int_equal(fake->vcpu[0]->apic_mode_updates, 2);
-	rd_gp(0x802);
+	rdmsr_gp(vcpu, 0x802);
 }
 
 static const u32 amd_msrs[] = { MSR_SYSCFG,   MSR_HWCR,	  MSR_TOP_MEM,
@@ -438,8 +408,8 @@ static void test_no_amd_msrs(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(amd_msrs); i++) {
-		rd_gp(amd_msrs[i]);
-		wr_gp(amd_msrs[i], 0);
+		rdmsr_gp(vcpu, amd_msrs[i]);
+		wrmsr_gp(vcpu, amd_msrs[i], 0);
 	}
 }
 
@@ -458,48 +428,48 @@ static void test_amd_msrs(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(amd_msrs); i++) {
-		u64 before = rd(amd_msrs[i]);
+		u64 before = rdmsr_ok(vcpu, amd_msrs[i]);
 
-		wr(amd_msrs[i], ~before);
-		assert_int_equal(rd(amd_msrs[i]), before);
+		wrmsr_ok(vcpu, amd_msrs[i], ~before);
+		assert_int_equal(rdmsr_ok(vcpu, amd_msrs[i]), before);
 		assert_int_equal(guest_msr_set(vcpu, amd_msrs[i], 0), ERR_READONLY);
 	}
-	assert_int_equal(rd(MSR_HWCR), HWCR_TSC_FREQ_SEL);
-	assert_int_equal(rd(MSR_DE_CFG), DE_CFG_LFENCE_SERIALIZE);
-	rd_gp(MSR_VM_CR);
-	wr_gp(MSR_VM_HSAVE_PA, 0);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_HWCR), HWCR_TSC_FREQ_SEL);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_DE_CFG), DE_CFG_LFENCE_SERIALIZE);
+	rdmsr_gp(vcpu, MSR_VM_CR);
+	wrmsr_gp(vcpu, MSR_VM_HSAVE_PA, 0);
 }
 
 static void test_misc(void **state)
 {
 	(void)state;
 	/* The microcode revision survives the probe that writes 0. */
-	assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 1ull << 32);
-	wr(MSR_IA32_BIOS_SIGN_ID, 0);
-	assert_int_equal(rd(MSR_IA32_BIOS_SIGN_ID), 1ull << 32);
-	wr(MSR_IA32_MCG_STATUS, 0);
-	wr(MSR_IA32_DEBUGCTL, DEBUGCTL_LBR | DEBUGCTL_BTF);
-	assert_int_equal(rd(MSR_IA32_DEBUGCTL), 0);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_BIOS_SIGN_ID), 1ull << 32);
+	wrmsr_ok(vcpu, MSR_IA32_BIOS_SIGN_ID, 0);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_BIOS_SIGN_ID), 1ull << 32);
+	wrmsr_ok(vcpu, MSR_IA32_MCG_STATUS, 0);
+	wrmsr_ok(vcpu, MSR_IA32_DEBUGCTL, DEBUGCTL_LBR | DEBUGCTL_BTF);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_DEBUGCTL), 0);
 	/* 63:32 of SYSENTER_CS don't exist; fixed bits of MISC_ENABLE can't be cleared. */
-	wr(MSR_IA32_SYSENTER_CS, 0x1234567800000010);
-	assert_int_equal(rd(MSR_IA32_SYSENTER_CS), 0x10);
-	wr(MSR_IA32_MISC_ENABLE, 0);
-	assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x1800);
+	wrmsr_ok(vcpu, MSR_IA32_SYSENTER_CS, 0x1234567800000010);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_SYSENTER_CS), 0x10);
+	wrmsr_ok(vcpu, MSR_IA32_MISC_ENABLE, 0);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE), 0x1800);
 	guest_feature(fake, X86_FEATURE_MONITOR, true);
-	wr(MSR_IA32_MISC_ENABLE, 0x41801);
-	assert_int_equal(rd(MSR_IA32_MISC_ENABLE), 0x41801);
+	wrmsr_ok(vcpu, MSR_IA32_MISC_ENABLE, 0x41801);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE), 0x41801);
 	/* The old clock MSR is another name of the new one. */
-	wr(0x12, 0x3001);
-	assert_int_equal(rd(0x4b564d01), 0x3001);
+	wrmsr_ok(vcpu, 0x12, 0x3001);
+	assert_int_equal(rdmsr_ok(vcpu, 0x4b564d01), 0x3001);
 	/* FS and GS bases are the segments' own. */
-	wr(MSR_FS_BASE, 0x1111);
-	wr(MSR_GS_BASE, 0x2222);
+	wrmsr_ok(vcpu, MSR_FS_BASE, 0x1111);
+	wrmsr_ok(vcpu, MSR_GS_BASE, 0x2222);
 	assert_int_equal(fake->vcpu[0]->seg[SEG_FS].base, 0x1111);
 	assert_int_equal(fake->vcpu[0]->seg[SEG_GS].base, 0x2222);
 	fake->vm.arch.arch_capabilities = 0x1b;
-	assert_int_equal(rd(MSR_IA32_ARCH_CAPABILITIES), 0x1b);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_ARCH_CAPABILITIES), 0x1b);
 	guest_feature(fake, X86_FEATURE_ARCH_CAPABILITIES, false);
-	rd_gp(MSR_IA32_ARCH_CAPABILITIES);
+	rdmsr_gp(vcpu, MSR_IA32_ARCH_CAPABILITIES);
 }
 
 static void test_xss(void **state)
@@ -508,19 +478,19 @@ static void test_xss(void **state)
 		(struct cpuid_leaf *)cpuid_image_find(&fake->vm.arch.cpuid, 0xd, 1);
 
 	(void)state;
-	rd_gp(MSR_IA32_XSS);
+	rdmsr_gp(vcpu, MSR_IA32_XSS);
 	guest_feature(fake, X86_FEATURE_XSAVES, true);
-	assert_int_equal(rd(MSR_IA32_XSS), 0);
-	wr_gp(MSR_IA32_XSS, BIT(11));
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_XSS), 0);
+	wrmsr_gp(vcpu, MSR_IA32_XSS, BIT(11));
 	leaf->ecx = 0x1800;
 	fake_xss = 0;
-	wr(MSR_IA32_XSS, 0x1800);
+	wrmsr_ok(vcpu, MSR_IA32_XSS, 0x1800);
 	assert_int_equal(fake_xss, 0x1800);
-	wr_gp(MSR_IA32_XSS, 0x1801);
+	wrmsr_gp(vcpu, MSR_IA32_XSS, 0x1801);
 	assert_int_equal(fake_xss, 0x1800);
-	wr_gp(MSR_IA32_XSS, BIT(43));
+	wrmsr_gp(vcpu, MSR_IA32_XSS, BIT(43));
 	leaf->edx = 0x800;
-	wr(MSR_IA32_XSS, BIT(43));
+	wrmsr_ok(vcpu, MSR_IA32_XSS, BIT(43));
 }
 
 static void test_arch_capabilities(void **state)
@@ -558,24 +528,24 @@ static void test_reset_and_init(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
 		if (values[i].good[0])
-			wr(values[i].msr, values[i].good[0]);
-	wr(0x4b564d01, 0x1001);
+			wrmsr_ok(vcpu, values[i].msr, values[i].good[0]);
+	wrmsr_ok(vcpu, 0x4b564d01, 0x1001);
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
-		before[i] = rd(kept[i]);
+		before[i] = rdmsr_ok(vcpu, kept[i]);
 		assert_true(before[i] != 0);
 	}
 	guest_msr_reset(vcpu, true);
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
-		assert_int_equal(rd(kept[i]), before[i]);
+		assert_int_equal(rdmsr_ok(vcpu, kept[i]), before[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(cleared); i++)
-		assert_int_equal(rd(cleared[i]), 0);
+		assert_int_equal(rdmsr_ok(vcpu, cleared[i]), 0);
 	guest_msr_reset(vcpu, false);
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
 		u64 expected = kept[i] == MSR_IA32_PAT		 ? PAT_RESET_VALUE
 			       : kept[i] == MSR_IA32_MISC_ENABLE ? 0x1801
 								 : 0;
 
-		assert_int_equal(rd(kept[i]), expected);
+		assert_int_equal(rdmsr_ok(vcpu, kept[i]), expected);
 	}
 }
 
@@ -584,19 +554,19 @@ static void test_firmware_setup(void **state)
 {
 	(void)state;
 	guest_msr_firmware_setup(vcpu);
-	assert_int_equal(rd(MSR_IA32_MTRR_DEF_TYPE), 0xc06);
-	assert_int_equal(rd(0x200), 0xc0000000);
-	assert_int_equal(rd(0x201), 0x3fffc0000800);
-	assert_int_equal(rd(0x202) | rd(0x203) | rd(0x20f), 0);
-	assert_int_equal(rd(0x250), 0x0606060606060606);
-	assert_int_equal(rd(0x258), 0x0606060606060606);
-	assert_int_equal(rd(0x259), 0);
-	assert_int_equal(rd(0x26f), 0x0606060606060606);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_MTRR_DEF_TYPE), 0xc06);
+	assert_int_equal(rdmsr_ok(vcpu, 0x200), 0xc0000000);
+	assert_int_equal(rdmsr_ok(vcpu, 0x201), 0x3fffc0000800);
+	assert_int_equal(rdmsr_ok(vcpu, 0x202) | rdmsr_ok(vcpu, 0x203) | rdmsr_ok(vcpu, 0x20f), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x250), 0x0606060606060606);
+	assert_int_equal(rdmsr_ok(vcpu, 0x258), 0x0606060606060606);
+	assert_int_equal(rdmsr_ok(vcpu, 0x259), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x26f), 0x0606060606060606);
 	/* All of it could have been written by the guest. */
 	for (u32 msr = 0x200; msr <= 0x20f; msr++)
-		wr(msr, rd(msr));
-	wr(0x250, rd(0x250));
-	wr(MSR_IA32_MTRR_DEF_TYPE, rd(MSR_IA32_MTRR_DEF_TYPE));
+		wrmsr_ok(vcpu, msr, rdmsr_ok(vcpu, msr));
+	wrmsr_ok(vcpu, 0x250, rdmsr_ok(vcpu, 0x250));
+	wrmsr_ok(vcpu, MSR_IA32_MTRR_DEF_TYPE, rdmsr_ok(vcpu, MSR_IA32_MTRR_DEF_TYPE));
 }
 
 static void test_passthrough(void **state)
@@ -662,31 +632,31 @@ static void check_cet_control(u32 msr, bool shstk, bool ibt)
 {
 	for (unsigned bit = 0; bit < 64; bit++) {
 		if (cet_bit_good(bit, shstk, ibt)) {
-			wr(msr, BIT(bit));
-			assert_int_equal(rd(msr), BIT(bit));
+			wrmsr_ok(vcpu, msr, BIT(bit));
+			assert_int_equal(rdmsr_ok(vcpu, msr), BIT(bit));
 		} else {
-			wr(msr, 0);
-			wr_gp(msr, BIT(bit));
-			assert_int_equal(rd(msr), 0);
+			wrmsr_ok(vcpu, msr, 0);
+			wrmsr_gp(vcpu, msr, BIT(bit));
+			assert_int_equal(rdmsr_ok(vcpu, msr), 0);
 		}
 	}
 	if (ibt)
-		wr(msr, CANONICAL | CET_TRACKER);
+		wrmsr_ok(vcpu, msr, CANONICAL | CET_TRACKER);
 	else
-		wr_gp(msr, CANONICAL);
-	wr_gp(msr, NON_CANONICAL);
-	wr_gp(msr, CET_SUPPRESS | CET_TRACKER);
-	wr(msr, 0);
+		wrmsr_gp(vcpu, msr, CANONICAL);
+	wrmsr_gp(vcpu, msr, NON_CANONICAL);
+	wrmsr_gp(vcpu, msr, CET_SUPPRESS | CET_TRACKER);
+	wrmsr_ok(vcpu, msr, 0);
 }
 
 static void check_ssp(u32 msr)
 {
-	wr(msr, CANONICAL | 4);
-	assert_int_equal(rd(msr), CANONICAL | 4);
-	wr_gp(msr, 1);
-	wr_gp(msr, 2);
-	wr_gp(msr, NON_CANONICAL);
-	assert_int_equal(rd(msr), CANONICAL | 4);
+	wrmsr_ok(vcpu, msr, CANONICAL | 4);
+	assert_int_equal(rdmsr_ok(vcpu, msr), CANONICAL | 4);
+	wrmsr_gp(vcpu, msr, 1);
+	wrmsr_gp(vcpu, msr, 2);
+	wrmsr_gp(vcpu, msr, NON_CANONICAL);
+	assert_int_equal(rdmsr_ok(vcpu, msr), CANONICAL | 4);
 }
 
 /* Shadow stacks x branch tracking x MSR x bit. */
@@ -705,14 +675,14 @@ static void test_cet(void **state)
 			else if (msr >= MSR_IA32_PL0_SSP && msr <= MSR_IA32_PL3_SSP && shstk)
 				check_ssp(msr);
 			else if (msr != MSR_IA32_INT_SSP_TAB || !shstk) {
-				rd_gp(msr);
-				wr_gp(msr, 0);
+				rdmsr_gp(vcpu, msr);
+				wrmsr_gp(vcpu, msr, 0);
 			}
 		}
 	}
-	wr(MSR_IA32_INT_SSP_TAB, CANONICAL | 1);
-	wr_gp(MSR_IA32_INT_SSP_TAB, NON_CANONICAL);
-	assert_int_equal(rd(MSR_IA32_INT_SSP_TAB), CANONICAL | 1);
+	wrmsr_ok(vcpu, MSR_IA32_INT_SSP_TAB, CANONICAL | 1);
+	wrmsr_gp(vcpu, MSR_IA32_INT_SSP_TAB, NON_CANONICAL);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_IA32_INT_SSP_TAB), CANONICAL | 1);
 }
 
 /* Where the world switch and the control block look for them. */
@@ -720,11 +690,11 @@ static void test_cet_places(void **state)
 {
 	(void)state;
 	set_cet(true, true);
-	wr(MSR_IA32_U_CET, CET_ENDBR_EN);
-	wr(MSR_IA32_S_CET, CET_SH_STK_EN);
+	wrmsr_ok(vcpu, MSR_IA32_U_CET, CET_ENDBR_EN);
+	wrmsr_ok(vcpu, MSR_IA32_S_CET, CET_SH_STK_EN);
 	for (unsigned i = 0; i < 4; i++)
-		wr(MSR_IA32_PL0_SSP + i, 0x1000 * (i + 1));
-	wr(MSR_IA32_INT_SSP_TAB, 0x5008);
+		wrmsr_ok(vcpu, MSR_IA32_PL0_SSP + i, 0x1000 * (i + 1));
+	wrmsr_ok(vcpu, MSR_IA32_INT_SSP_TAB, 0x5008);
 	assert_int_equal(vcpu->arch.u_cet, CET_ENDBR_EN);
 	assert_int_equal(fake->vcpu[0]->reg[VREG_S_CET], CET_SH_STK_EN);
 	for (unsigned i = 0; i < 4; i++)
@@ -743,10 +713,10 @@ static void test_cet_reset(void **state)
 	set_cet(true, true);
 	for (unsigned init = 0; init < 2; init++) {
 		for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
-			wr(msrs[i], 0x7000);
+			wrmsr_ok(vcpu, msrs[i], 0x7000);
 		guest_msr_reset(vcpu, init);
 		for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
-			assert_int_equal(rd(msrs[i]), 0);
+			assert_int_equal(rdmsr_ok(vcpu, msrs[i]), 0);
 	}
 }
 
@@ -785,15 +755,15 @@ static void test_set_by_id(void **state)
 	assert_int_equal(guest_msr_set(vcpu, MSR_IA32_TSC, 1), ERR_READONLY);
 	assert_int_equal(guest_msr_set(vcpu, MSR_IA32_MTRRCAP, 0x508), ERR_READONLY);
 	assert_int_equal(guest_msr_set(vcpu, MSR_LSTAR, NON_CANONICAL), ERR_INVALID);
-	assert_int_equal(rd(MSR_LSTAR), 0);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_LSTAR), 0);
 	assert_int_equal(guest_msr_set(vcpu, MSR_LSTAR, CANONICAL), FIRN_OK);
-	assert_int_equal(rd(MSR_LSTAR), CANONICAL);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_LSTAR), CANONICAL);
 	/* EFER can be set while paging is on, LMA included: state is restored, not written. */
 	fake->vcpu[0]->reg[VREG_CR0] |= CR0_PG;
 	assert_int_equal(guest_msr_set(vcpu, MSR_EFER, EFER_LME | EFER_LMA), FIRN_OK);
-	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_EFER), EFER_LME | EFER_LMA);
 	assert_int_equal(guest_msr_set(vcpu, MSR_EFER, EFER_SVME), ERR_INVALID);
-	assert_int_equal(rd(MSR_EFER), EFER_LME | EFER_LMA);
+	assert_int_equal(rdmsr_ok(vcpu, MSR_EFER), EFER_LME | EFER_LMA);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

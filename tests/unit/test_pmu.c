@@ -133,32 +133,6 @@ static void again(void)
 	create();
 }
 
-static u64 rd(u32 msr)
-{
-	u64 value;
-
-	if (!guest_msr_read(vcpu, msr, &value))
-		fail_msg("RDMSR 0x%x: #GP", msr);
-	return value;
-}
-
-static void wr(u32 msr, u64 value)
-{
-	if (!guest_msr_write(vcpu, msr, value))
-		fail_msg("WRMSR 0x%x = 0x%llx: #GP", msr, (unsigned long long)value);
-}
-
-static void wr_gp(u32 msr, u64 value)
-{
-	u64 before, after;
-	bool readable = guest_msr_read(vcpu, msr, &before);
-
-	if (guest_msr_write(vcpu, msr, value))
-		fail_msg("WRMSR 0x%x = 0x%llx: no #GP", msr, (unsigned long long)value);
-	if (readable && guest_msr_read(vcpu, msr, &after))
-		assert_int_equal(before, after);
-}
-
 static const struct cpuid_leaf *leaf(u32 number, u32 subleaf)
 {
 	return cpuid_image_find(&fake->vm.arch.cpuid, number, subleaf);
@@ -288,18 +262,18 @@ static void try_registers(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
 		u32 msr = registers[i].msr;
 
-		assert_int_equal(rd(msr), registers[i].reset);
+		assert_int_equal(rdmsr_ok(vcpu, msr), registers[i].reset);
 		for (unsigned g = 0; registers[i].good[g]; g++) {
-			wr(msr, registers[i].good[g]);
-			assert_int_equal(rd(msr), registers[i].good[g]);
+			wrmsr_ok(vcpu, msr, registers[i].good[g]);
+			assert_int_equal(rdmsr_ok(vcpu, msr), registers[i].good[g]);
 		}
 		for (unsigned b = 0; registers[i].bad[b]; b++)
-			wr_gp(msr, registers[i].bad[b]);
+			wrmsr_gp(vcpu, msr, registers[i].bad[b]);
 		if (msr != 0x345 && msr != 0x38e)
-			wr(msr, registers[i].reset);
+			wrmsr_ok(vcpu, msr, registers[i].reset);
 	}
-	wr(0x390, GLOBAL | BIT(62) | BIT(63));
-	assert_int_equal(rd(0x390), 0);
+	wrmsr_ok(vcpu, 0x390, GLOBAL | BIT(62) | BIT(63));
+	assert_int_equal(rdmsr_ok(vcpu, 0x390), 0);
 }
 
 static void test_registers(void **state)
@@ -328,13 +302,13 @@ static void test_registers_that_are_not_there(void **state)
 static void test_narrow_write(void **state)
 {
 	(void)state;
-	wr(0xc2, 0x80000000);
-	assert_int_equal(rd(0xc2), FULL & ~0x7fffffffull);
-	assert_int_equal(rd(0x4c2), FULL & ~0x7fffffffull);
-	wr(0xc2, 0xdeadbeef00000005);
-	assert_int_equal(rd(0xc2), 5);
-	wr(0x4c2, BIT(40));
-	assert_int_equal(rd(0xc2), BIT(40));
+	wrmsr_ok(vcpu, 0xc2, 0x80000000);
+	assert_int_equal(rdmsr_ok(vcpu, 0xc2), FULL & ~0x7fffffffull);
+	assert_int_equal(rdmsr_ok(vcpu, 0x4c2), FULL & ~0x7fffffffull);
+	wrmsr_ok(vcpu, 0xc2, 0xdeadbeef00000005);
+	assert_int_equal(rdmsr_ok(vcpu, 0xc2), 5);
+	wrmsr_ok(vcpu, 0x4c2, BIT(40));
+	assert_int_equal(rdmsr_ok(vcpu, 0xc2), BIT(40));
 }
 
 /* EQ and UMASK2 become legal with their bits of leaf 0x23, each on its own. */
@@ -353,28 +327,28 @@ static void test_event_select_extensions(void **state)
 	assert_int_equal(leaf(0x23, 1)->ebx, 7);
 	assert_int_equal(leaf(0x23, 3)->eax, 0x7f & ~(BIT(4) | BIT(5)));
 	assert_null(leaf(0x23, 2));
-	wr(0x186, BIT(36) | 0xff0000000000 | 0x4300c0);
-	assert_int_equal(rd(0x186), BIT(36) | 0xff0000000000 | 0x4300c0);
-	wr_gp(0x186, BIT(37));
-	wr_gp(0x186, BIT(48));
+	wrmsr_ok(vcpu, 0x186, BIT(36) | 0xff0000000000 | 0x4300c0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x186), BIT(36) | 0xff0000000000 | 0x4300c0);
+	wrmsr_gp(vcpu, 0x186, BIT(37));
+	wrmsr_gp(vcpu, 0x186, BIT(48));
 	guest_feature(fake, X86_FEATURE_PERFMON_EQ, false);
-	wr_gp(0x186, BIT(36));
-	wr(0x186, BIT(40));
+	wrmsr_gp(vcpu, 0x186, BIT(36));
+	wrmsr_ok(vcpu, 0x186, BIT(40));
 	guest_feature(fake, X86_FEATURE_PERFMON_UMASK2, false);
-	wr_gp(0x186, BIT(40));
+	wrmsr_gp(vcpu, 0x186, BIT(40));
 }
 
 static void test_misc_enable(void **state)
 {
 	(void)state;
-	assert_true(rd(MSR_IA32_MISC_ENABLE) & BIT(7));
-	wr(MSR_IA32_MISC_ENABLE, rd(MSR_IA32_MISC_ENABLE));
-	wr(MSR_IA32_MISC_ENABLE, rd(MSR_IA32_MISC_ENABLE) & ~BIT(7));
-	assert_true(rd(MSR_IA32_MISC_ENABLE) & BIT(7));
+	assert_true(rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE) & BIT(7));
+	wrmsr_ok(vcpu, MSR_IA32_MISC_ENABLE, rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE));
+	wrmsr_ok(vcpu, MSR_IA32_MISC_ENABLE, rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE) & ~BIT(7));
+	assert_true(rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE) & BIT(7));
 	host.pmu = false;
 	again();
-	assert_false(rd(MSR_IA32_MISC_ENABLE) & BIT(7));
-	wr_gp(MSR_IA32_MISC_ENABLE, rd(MSR_IA32_MISC_ENABLE) | BIT(7));
+	assert_false(rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE) & BIT(7));
+	wrmsr_gp(vcpu, MSR_IA32_MISC_ENABLE, rdmsr_ok(vcpu, MSR_IA32_MISC_ENABLE) | BIT(7));
 }
 
 static void test_rdpmc(void **state)
@@ -398,11 +372,11 @@ static void test_rdpmc(void **state)
 
 static void program(void)
 {
-	wr(0x186, 0x5300c0); /* ring 0 and 3, interrupt, on */
-	wr(0x187, 0x43003c); /* without interrupt */
-	wr(0x38d, 0xb3);     /* fixed counter 1 interrupts, 0 does not */
-	wr(0x38f, GLOBAL);
-	wr(0x4c1, FULL - 10);
+	wrmsr_ok(vcpu, 0x186, 0x5300c0); /* ring 0 and 3, interrupt, on */
+	wrmsr_ok(vcpu, 0x187, 0x43003c); /* without interrupt */
+	wrmsr_ok(vcpu, 0x38d, 0xb3);	 /* fixed counter 1 interrupts, 0 does not */
+	wrmsr_ok(vcpu, 0x38f, GLOBAL);
+	wrmsr_ok(vcpu, 0x4c1, FULL - 10);
 }
 
 /* Two vCPUs take turns; what the CPU counted in between is each one's own. */
@@ -415,7 +389,7 @@ static void test_switch(void **state)
 	cpu.status = BIT(0) | BIT(33);
 	resident(first);
 	assert_int_equal(cpu.status, 0);
-	assert_int_equal(rd(0x38e), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), 0);
 	assert_int_equal(cpu.global_ctrl, 0);
 	assert_int_equal(cpu.guest_ctrl, BIT(GP) - 1);
 	assert_int_equal(cpu.unmasked, 1);
@@ -426,7 +400,7 @@ static void test_switch(void **state)
 	assert_int_equal(cpu.global_ctrl, 0); /* only entries turn them on */
 	cpu.counter[0] += 7;
 	cpu.fixed[1] = 1000;
-	assert_int_equal(rd(0xc1), FULL - 3);
+	assert_int_equal(rdmsr_ok(vcpu, 0xc1), FULL - 3);
 	cpu.counter[0] += 1;
 
 	vcpu = second;
@@ -489,14 +463,14 @@ static void test_overflow(void **state)
 	assert_int_equal(requested(), PMI_VECTOR);
 	assert_true(lvt_masked());
 	assert_int_equal(cpu.status, 0);
-	assert_int_equal(rd(0x38e), BIT(0));
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), BIT(0));
 	/* Masked by the first one, as in hardware. */
 	cpu.status = BIT(0);
 	pmu_interrupt();
 	assert_int_equal(requested(), 0);
 	open_lvt(PMI_VECTOR);
-	wr(0x390, BIT(0));
-	assert_int_equal(rd(0x38e), 0);
+	wrmsr_ok(vcpu, 0x390, BIT(0));
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), 0);
 	/* An interrupt that comes late finds nothing. */
 	pmu_interrupt();
 	assert_int_equal(requested(), 0);
@@ -505,15 +479,15 @@ static void test_overflow(void **state)
 	cpu.status = BIT(1) | BIT(32);
 	pmu_interrupt();
 	assert_int_equal(requested(), 0);
-	assert_int_equal(rd(0x38e), BIT(1) | BIT(32));
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), BIT(1) | BIT(32));
 	/* A fixed one, found when the guest looks. */
 	cpu.status = BIT(33);
-	assert_int_equal(rd(0x38e), BIT(1) | BIT(32) | BIT(33));
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), BIT(1) | BIT(32) | BIT(33));
 	assert_int_equal(requested(), PMI_VECTOR);
 	/* What the VM has not got is not shown and not touched. */
-	wr(0x390, GLOBAL);
+	wrmsr_ok(vcpu, 0x390, GLOBAL);
 	cpu.status = BIT(GP) | BIT(35) | BIT(62);
-	assert_int_equal(rd(0x38e), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), 0);
 	assert_int_equal(cpu.status, BIT(GP) | BIT(35) | BIT(62));
 }
 
@@ -535,12 +509,12 @@ static void test_overflow_at_switch(void **state)
 	assert_int_equal(second->arch.pmu.status, 0);
 	resident(vcpu);
 	assert_int_equal(cpu.status, 0);
-	assert_int_equal(rd(0x38e), BIT(0));
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), BIT(0));
 	/* A write that turns the interrupt off comes too late for what has overflowed. */
-	wr(0x390, BIT(0));
+	wrmsr_ok(vcpu, 0x390, BIT(0));
 	open_lvt(PMI_VECTOR);
 	cpu.status = BIT(0);
-	wr(0x186, 0);
+	wrmsr_ok(vcpu, 0x186, 0);
 	assert_int_equal(requested(), PMI_VECTOR);
 	fake_resident = NULL;
 	pmu_interrupt();
@@ -576,10 +550,10 @@ static void test_by_id(void **state)
 	assert_int_equal(counters, GP + GP + 3 + 4);
 	assert_in_range(n + 2 * (PMU_MAX_GP - GP), 1, MSR_LIST_MAX);
 	assert_int_equal(guest_msr_set(vcpu, 0xc1, FULL - 1), FIRN_OK);
-	assert_int_equal(rd(0xc1), FULL - 1);
+	assert_int_equal(rdmsr_ok(vcpu, 0xc1), FULL - 1);
 	assert_int_equal(guest_msr_set(vcpu, 0xc1, BIT(WIDTH)), ERR_INVALID);
 	assert_int_equal(guest_msr_set(vcpu, 0x38e, BIT(0) | BIT(34)), FIRN_OK);
-	assert_int_equal(rd(0x38e), BIT(0) | BIT(34));
+	assert_int_equal(rdmsr_ok(vcpu, 0x38e), BIT(0) | BIT(34));
 	assert_int_equal(guest_msr_set(vcpu, 0x38e, BIT(GP)), ERR_INVALID);
 	assert_int_equal(guest_msr_set(vcpu, 0x186, BIT(36)), ERR_INVALID);
 	assert_int_equal(guest_msr_set(vcpu, 0x345, 0), ERR_READONLY);
@@ -597,10 +571,10 @@ static void test_reset(void **state)
 	program();
 	pmu_reset(vcpu);
 	pmu_load(vcpu);
-	assert_int_equal(rd(0xc1), 0);
-	assert_int_equal(rd(0x186), 0);
-	assert_int_equal(rd(0x38d), 0);
-	assert_int_equal(rd(0x38f), BIT(GP) - 1);
+	assert_int_equal(rdmsr_ok(vcpu, 0xc1), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x186), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x38d), 0);
+	assert_int_equal(rdmsr_ok(vcpu, 0x38f), BIT(GP) - 1);
 	assert_int_equal(cpu.select[0], 0);
 	assert_int_equal(cpu.guest_ctrl, BIT(GP) - 1);
 }

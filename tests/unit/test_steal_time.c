@@ -59,10 +59,7 @@ static bool enable(u64 value)
 
 static u64 msr(void)
 {
-	u64 value;
-
-	assert_true(guest_msr_read(vcpu, MSR_KVM_STEAL_TIME, &value));
-	return value;
+	return rdmsr_ok(vcpu, MSR_KVM_STEAL_TIME);
 }
 
 static u64 field(unsigned offset, unsigned bytes)
