@@ -298,7 +298,11 @@ static enum firn_err load_and_run(struct vm *vm, struct load_error *error)
 		return err;
 	forget_memory(vm);
 	arch_vm_reset(vm);
-	vdevs_reset(vm);
+	err = vdevs_reset(vm);
+	if (err != FIRN_OK) {
+		snprintf(error->text, sizeof(error->text), "ACPI tables: %s", firn_strerror(err));
+		return err;
+	}
 	err = loader_load(vm, &img, &vm->boot, error);
 	if (err != FIRN_OK)
 		return err;

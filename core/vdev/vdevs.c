@@ -182,9 +182,6 @@ enum firn_err vdevs_create(struct vm *vm)
 	if (!vm->vdevs)
 		return err;
 	init_devices(vm);
-	err = acpi_tables_install(vm);
-	if (err != FIRN_OK)
-		goto free_devices;
 	err = register_all(vm);
 	if (err != FIRN_OK)
 		goto free_devices;
@@ -202,13 +199,10 @@ free_devices:
 	return err;
 }
 
-void vdevs_reset(struct vm *vm)
+enum firn_err vdevs_reset(struct vm *vm)
 {
 	struct vdevs *d = vm->vdevs;
-	enum firn_err err = acpi_tables_install(vm);
 
-	if (err != FIRN_OK)
-		log_error("%s: no ACPI tables: %s", vm->config->name, firn_strerror(err));
 	ioapic_reset(&vm->arch.ioapic);
 	uart_reset(&d->uart);
 	rtc_reset(&d->rtc);
@@ -217,6 +211,7 @@ void vdevs_reset(struct vm *vm)
 	cpu_hotplug_reset(&d->cpus);
 	pci_host_reset(&d->pci);
 	reset_virtio(vm);
+	return acpi_tables_install(vm);
 }
 
 void vdevs_destroy(struct vm *vm)

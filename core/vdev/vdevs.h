@@ -28,12 +28,15 @@ struct vdevs {
 
 /*
  * Creates vm->vdevs and puts everything, the IOAPIC included, on the VM's buses and its console;
- * vm->config, ->memory and ->console must exist. On failure nothing is left. Boot CPU.
- * ERR_NOMEM, ERR_OVERLAP, ERR_FULL; ERR_RANGE when there is no RAM for the ACPI tables.
+ * vm->config and ->console must exist. Guest memory stays untouched: vdevs_reset() comes before the
+ * first start. On failure nothing is left. Boot CPU. ERR_NOMEM, ERR_OVERLAP, ERR_FULL.
  */
 enum firn_err vdevs_create(struct vm *vm);
-/* Power-on state, and fresh ACPI tables in guest memory. Boot CPU, VM not running. */
-void vdevs_reset(struct vm *vm);
+/*
+ * Power-on state, and fresh ACPI tables in guest memory. ERR_NOMEM, ERR_RANGE (no RAM there): without
+ * the tables. Boot CPU, VM not running.
+ */
+enum firn_err vdevs_reset(struct vm *vm) __must_check;
 /* The VM stopped or goes on: device work outside of vCPUs ends, or begins again. Boot CPU. */
 void vdevs_pause(struct vm *vm);
 void vdevs_resume(struct vm *vm);

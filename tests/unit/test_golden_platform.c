@@ -134,7 +134,7 @@ static void test_devices(void **state)
 	strcpy(fake->config.disk[0].file.name, "disk");
 	fake_vm_set_ram(fake, 2 * MiB);
 	assert_int_equal(vdevs_create(&fake->vm), FIRN_OK);
-	vdevs_reset(&fake->vm);
+	assert_int_equal(vdevs_reset(&fake->vm), FIRN_OK);
 
 	golden_begin();
 	dump_bus("ports", &fake->vm.pio);

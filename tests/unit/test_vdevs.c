@@ -136,11 +136,12 @@ static void test_acpi_tables_are_in_memory(void **state)
 	u8 entry[6];
 
 	(void)state;
+	assert_int_equal(vdevs_reset(&fake->vm), FIRN_OK);
 	assert_int_equal(guest_read(&fake->vm.memory, GUEST_ACPI_RSDP, signature, 8), FIRN_OK);
 	assert_memory_equal(signature, "RSD PTR ", 8);
 	/* the guest may overwrite them: a reset brings them back */
 	assert_int_equal(guest_zero(&fake->vm.memory, GUEST_ACPI_RSDP, 4096), FIRN_OK);
-	vdevs_reset(&fake->vm);
+	assert_int_equal(vdevs_reset(&fake->vm), FIRN_OK);
 	assert_int_equal(guest_read(&fake->vm.memory, GUEST_ACPI_RSDP, signature, 8), FIRN_OK);
 	assert_memory_equal(signature, "RSD PTR ", 8);
 	/* mov $0xcf9, %dx; mov $6, %al; out %al, %dx */
@@ -175,7 +176,7 @@ static void test_reset_control(void **state)
 	assert_int_equal(fake->resets, 1);
 	out(0xcf9, 1, 0x06); /* no rising edge */
 	assert_int_equal(fake->resets, 1);
-	vdevs_reset(&fake->vm);
+	assert_int_equal(vdevs_reset(&fake->vm), FIRN_OK);
 	assert_int_equal(in(0xcf9, 1), 0);
 	out(0xcf9, 1, 0xff);
 	assert_int_equal(fake->resets, 2);
@@ -272,12 +273,30 @@ static void test_create_unwinds(void **state)
 		assert_int_equal(ranges(&fake->vm.pio) + ranges(&fake->vm.mmio), 1);
 		assert_int_equal(iobus_unregister(bus, base), FIRN_OK);
 	}
+}
+
+/* A chunk that they touched would be cleared for them, and again when the VM starts. */
+static void test_create_leaves_guest_memory_alone(void **state)
+{
+	u64 touched[backing_map_words(2 * MiB)];
+
+	(void)state;
+	memset(touched, 0, sizeof(touched));
+	fake->vm.backing[0].present = touched;
+	assert_int_equal(vdevs_create(&fake->vm), FIRN_OK);
+	assert_int_equal(touched[0], 0);
+	assert_int_equal(vdevs_reset(&fake->vm), FIRN_OK);
+	assert_int_equal(touched[0], 1);
+	fake->vm.backing[0].present = NULL;
+}
+
+static void test_reset_without_memory_for_acpi_tables(void **state)
+{
+	(void)state;
 	while (fake->vm.memory.count)
 		assert_int_equal(memslot_delete(&fake->vm.memory, fake->vm.memory.slot[0].gpa),
 				 FIRN_OK);
-	assert_int_equal(vdevs_create(&fake->vm), ERR_RANGE);
-	assert_null(fake->vm.vdevs);
-	assert_int_equal(ranges(&fake->vm.pio) + ranges(&fake->vm.mmio), 0);
+	assert_int_equal(vdevs_reset(&fake->vm), ERR_RANGE);
 }
 
 static void test_destroy_leaves_nothing(void **state)
@@ -298,7 +317,7 @@ static void test_reset(void **state)
 	out(0x70, 1, 0x40);
 	out(0x71, 1, 0x99);
 	out(0xcf8, 4, 0x80000000);
-	vdevs_reset(&fake->vm);
+	assert_int_equal(vdevs_reset(&fake->vm), FIRN_OK);
 	assert_int_equal(in(0x3f9, 1), 0);
 	assert_int_equal(in(0xcf8, 4), 0);
 	assert_int_equal(fake->vm.arch.ioapic.level, 0);
@@ -353,7 +372,9 @@ int main(void)
 		TEST(test_debug_console_buffer_is_bounded),
 		TEST(test_output_ready_reaches_the_uart),
 		TEST_NO(test_create_unwinds),
+		TEST_NO(test_create_leaves_guest_memory_alone),
 		TEST(test_destroy_leaves_nothing),
+		TEST(test_reset_without_memory_for_acpi_tables),
 		TEST(test_reset),
 		TEST(test_random_accesses),
 	};

@@ -238,6 +238,11 @@ static void test_start_that_fails(void **state)
 	assert_null(loaded.initrd.data);
 	assert_int_equal(vm->state, VM_STOPPED);
 	load_check_result = FIRN_OK;
+	fail_after = 0;
+	assert_int_equal(vm_start(vm, &error), ERR_NOMEM);
+	assert_string_equal(error.text, "ACPI tables: out of memory");
+	assert_int_equal(vm->state, VM_STOPPED);
+	fail_after = -1;
 	load_result = ERR_NOMEM;
 	assert_int_equal(vm_start(vm, &error), ERR_NOMEM);
 	assert_string_equal(error.text, "kernel vmlinuz: out of memory");

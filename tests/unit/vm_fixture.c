@@ -411,9 +411,10 @@ void vdevs_resume(struct vm *vm)
 	assert_non_null(vm->vdevs);
 }
 
-void vdevs_reset(struct vm *vm)
+enum firn_err vdevs_reset(struct vm *vm)
 {
 	check_nothing_runs(vm);
+	return fixture_fails("ACPI tables") ? ERR_NOMEM : FIRN_OK;
 }
 
 struct vm_console {
