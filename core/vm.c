@@ -197,8 +197,10 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 		const char *what;
 		enum firn_err (*make)(struct vm *vm);
 	} steps[] = {
-		{ "CPUs", sched_admit },	   { "memory", make_memory },
-		{ "page tables", arch_vm_create }, { "vCPUs", make_vcpus },
+		{ "a CPU that it may run on", sched_admit },
+		{ "memory", make_memory },
+		{ "page tables", arch_vm_create },
+		{ "vCPUs", make_vcpus },
 		{ "devices", make_devices },
 	};
 	enum firn_err err = nr_vms < CONFIG_MAX_VMS ? ERR_NOMEM : ERR_FULL;

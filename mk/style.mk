@@ -12,6 +12,6 @@ format:
 check-format:
 	@tools/check-source
 
-## check-docs: links, paths, make targets, commands and keys in the documents agree with the tree
+## check-docs: links, paths, commands, keys, options and names in the documents agree with the tree
 check-docs:
 	@tools/check-docs

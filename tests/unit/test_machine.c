@@ -113,6 +113,21 @@ static void test_vm_that_cannot_be_made(void **state)
 	assert_int_equal(machine_exit_status(), 1);
 }
 
+/* The others share what there is. */
+static void test_vm_pinned_to_cpus_that_are_not_there(void **state)
+{
+	(void)state;
+	cpu_set_add(&configs[0].pin, 3);
+	configs[0].pin_line = 12;
+	start_vms(2, false);
+	assert_said("warning: firn.conf:12: VM a: there is no CPU 3\n");
+	assert_said("error: firn.conf:10: VM a cannot be made: a CPU that it may run on: not "
+		    "found\n");
+	assert_int_equal(vm_count(), 1);
+	assert_int_equal(vm_by_name("b")->state, VM_RUNNING);
+	assert_int_equal(machine_exit_status(), 1);
+}
+
 static void test_vm_that_cannot_start(void **state)
 {
 	(void)state;
@@ -376,6 +391,7 @@ int main(void)
 		TEST(test_without_autostart),
 		TEST(test_no_vms),
 		TEST(test_vm_that_cannot_be_made),
+		TEST(test_vm_pinned_to_cpus_that_are_not_there),
 		TEST(test_vm_that_cannot_start),
 		TEST(test_nothing_starts_and_idle_is_the_end),
 		TEST(test_nothing_can_start),
