@@ -130,9 +130,6 @@ void svm_requeue_event(struct vcpu *vcpu)
 		if (giving_interrupt(vcpu))
 			clear_request(vmcb_of(vcpu));
 		break;
-	case EVENT_NMI:
-		svm_set_nmi_blocked(vcpu, false);
-		break;
 	}
 	svm_queue(vcpu, info);
 }
