@@ -147,6 +147,17 @@ static bool counts(u32 mode)
 	return mode == TIMER_ONE_SHOT || mode == TIMER_PERIODIC;
 }
 
+/* From periodic to one-shot: the count that runs is the last one. A tick that is due still comes. */
+static void begin_last_count(struct lapic *lapic, u64 now)
+{
+	bool due = lapic->timer.armed && lapic->timer.deadline <= now;
+
+	if (lapic->timer_period)
+		lapic->timer_start = now - (now - lapic->timer_start) % lapic->timer_period;
+	if (due)
+		lapic_fire_lvt(lapic, APIC_LVT_TIMER);
+}
+
 void lapic_timer_lvt_written(struct lapic *lapic)
 {
 	u32 lvt = lapic_reg(lapic, APIC_LVT_TIMER);
@@ -158,6 +169,8 @@ void lapic_timer_lvt_written(struct lapic *lapic)
 	/* Between counting and TSC-deadline a change disarms (SDM 3A 10.5.4.1). */
 	if (!counts(mode) || !counts(lapic->timer_mode))
 		stop(lapic);
+	else if (mode == TIMER_ONE_SHOT)
+		begin_last_count(lapic, now);
 	else if (now - lapic->timer_start >= lapic->timer_period)
 		end_count(lapic, now);
 	lapic->timer_mode = mode;

@@ -227,8 +227,11 @@ static void test_one_shot_to_periodic_and_back(void **state)
 	assert_true(fires_at(START + 50000));
 	assert_true(fires_at(START + 100000));
 	fires_at(START + 110000);
-	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
-	assert_int_equal(timer_next(), TIMER_NEVER); /* its only count was over long ago */
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR); /* the count that runs is the last one */
+	assert_int_equal(current(), 40000);
+	assert_false(fires_at(START + 149999));
+	assert_true(fires_at(START + 150000));
+	assert_int_equal(timer_next(), TIMER_NEVER);
 	assert_int_equal(current(), 0);
 	lapic_write(apic, APIC_LVT_TIMER, VECTOR | PERIODIC); /* and does not begin again */
 	assert_int_equal(timer_next(), TIMER_NEVER);
@@ -356,6 +359,8 @@ static void test_mode_change_owes_the_interrupt(void **state)
 	fake_set_tsc(START + 100001);
 	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
 	assert_true(fires_at(START + 100002));
+	assert_int_equal(current(), 49999); /* the next count had begun, and is the last one */
+	assert_true(fires_at(START + 150001));
 	assert_int_equal(timer_next(), TIMER_NEVER);
 }
 
