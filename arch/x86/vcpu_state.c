@@ -239,7 +239,6 @@ void virt_vcpu_reset(struct vcpu *vcpu)
 	reset_registers(vcpu);
 	reset_fpu(vcpu);
 	virt_reset_vendor(vcpu);
-	virt_update_tsc_offset(vcpu);
 	virt_update_apic_mode(vcpu);
 	virt_flush_guest_tlb(vcpu);
 }

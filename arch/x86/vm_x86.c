@@ -137,6 +137,8 @@ void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)
 	lapic_reset(&vcpu->arch.lapic, false);
 	virt_vcpu_reset(vcpu);
 	guest_msr_reset(vcpu, false);
+	/* The VM's TSC begins anew, and IA32_TSC_ADJUST is 0. INIT changes neither. */
+	virt_update_tsc_offset(vcpu);
 	pmu_reset(vcpu);
 	guest_msr_firmware_setup(vcpu);
 	if (boot)

@@ -11,7 +11,8 @@
 #define MARK_SET   0x5472697046617574ull
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
-#define CMOS_BYTE  0x50 /* for machines that clear memory */
+#define CMOS_BYTE  0x50	   /* for machines that clear memory */
+#define TSC_JUMP   BIT(50) /* ticks */
 
 static bool marked(void)
 {
@@ -60,11 +61,12 @@ static void count_nmi(struct interrupt_frame *frame)
 
 GUEST_TEST(triple_fault)
 {
-	u64 base = rdmsr(MSR_IA32_APIC_BASE);
+	u64 base = rdmsr(MSR_IA32_APIC_BASE), tsc = rdtsc();
 
 	if (!marked()) {
 		mark(true);
 		wrmsr(MSR_LSTAR, MARK_SET >> 32);
+		wrmsr(MSR_IA32_TSC_ADJUST, TSC_JUMP);
 		apic_init();
 		set_handler(VECTOR_NMI, end_in_nmi);
 		send_nmi_to_itself();
@@ -75,6 +77,8 @@ GUEST_TEST(triple_fault)
 	set_handler(VECTOR_NMI, count_nmi);
 	check("triple fault resets the VM", true, "unreachable");
 	check_eq("reset clears LSTAR", rdmsr(MSR_LSTAR), 0);
+	check_eq("reset clears TSC_ADJUST", rdmsr(MSR_IA32_TSC_ADJUST), 0);
+	check("reset sets the TSC to 0", tsc < TSC_JUMP, "0x%llx", (unsigned long long)tsc);
 	check_eq("reset sets APIC_BASE", base, 0xfee00000ull | APIC_BASE_BSP | APIC_BASE_ENABLE);
 	check_eq("reset masks the APIC timer", *(volatile u32 *)0xfee00320, 0x10000);
 	spin_ticks(late_ticks());
