@@ -41,7 +41,8 @@ struct arch_vcpu {
 	struct steal_time steal;
 	struct pv_eoi pv_eoi;
 	u64 poll_control; /* KVM MSR; bit 0: the host may poll instead of sleeping when it halts */
-	bool halt_masked; /* it halted with interrupts off; of a halted vCPU only */
+	bool halt_masked; /* it halted with interrupts off; of a halted vCPU only, like the next */
+	bool halt_nmi_blocked;		  /* it halted in an NMI's handler */
 	struct emu_decode_cache *decoded; /* emulate.h */
 	struct walk_memo walks[WALK_MEMOS];
 	union {

@@ -4,6 +4,18 @@
 
 #include "arch/x86/virt.h"
 
+/* It executed HLT: does that end at once? */
+static bool halt_is_over(struct vcpu *vcpu)
+{
+	u64 rflags = virt_get(vcpu, VREG_RFLAGS);
+
+	/* Kept, because who posts to it later finds it not loaded. */
+	vcpu->arch.halt_masked = !(rflags & RFLAGS_IF);
+	vcpu->arch.halt_nmi_blocked = virt_get(vcpu, VREG_INTERRUPTIBILITY) & VREG_NMI_BLOCKING;
+	/* The trap of a single step is due, and ends it like an interrupt. */
+	return (rflags & RFLAGS_TF) || vcpu_can_wake(vcpu);
+}
+
 bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
 {
 	if (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING) {
@@ -15,9 +27,7 @@ bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
 		return false;
 	}
 	if (vcpu->state == VCPU_HALTED) {
-		/* Kept, because who posts to it later finds it not loaded. */
-		vcpu->arch.halt_masked = !(virt_get(vcpu, VREG_RFLAGS) & RFLAGS_IF);
-		if (!vcpu_can_wake(vcpu)) {
+		if (!halt_is_over(vcpu)) {
 			*stop = VCPU_STOP_HALTED;
 			return false;
 		}

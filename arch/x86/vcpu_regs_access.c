@@ -23,7 +23,6 @@
 	 SEG_AR_L | SEG_AR_DB | SEG_AR_G | SEG_AR_UNUSABLE)
 #define STI_BLOCKING	BIT(0) /* SDM 3C table 24-3 */
 #define MOV_SS_BLOCKING BIT(1)
-#define NMI_BLOCKING	BIT(3)
 
 static u64 gpr_get(struct vcpu *vcpu, unsigned index)
 {
@@ -171,7 +170,7 @@ static enum firn_err state_set(struct vcpu *vcpu, unsigned index, u64 value)
 		*run_state(vcpu) = (u32)value;
 		return FIRN_OK;
 	}
-	if ((value & ~(STI_BLOCKING | MOV_SS_BLOCKING | NMI_BLOCKING)) ||
+	if ((value & ~(STI_BLOCKING | MOV_SS_BLOCKING | VREG_NMI_BLOCKING)) ||
 	    (value & (STI_BLOCKING | MOV_SS_BLOCKING)) == (STI_BLOCKING | MOV_SS_BLOCKING))
 		return ERR_INVALID;
 	virt_set(vcpu, VREG_INTERRUPTIBILITY, value);

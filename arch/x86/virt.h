@@ -34,6 +34,7 @@ enum vreg {
 	VREG_INTERRUPTIBILITY, /* SDM 3C 24.4.2 layout: bit 0 STI, 1 MOV SS, 3 NMI */
 	NR_VREGS,
 };
+#define VREG_NMI_BLOCKING BIT(3) /* of VREG_INTERRUPTIBILITY */
 
 u64 virt_get(struct vcpu *vcpu, enum vreg reg);
 /* Raw: no architectural checks (those are in cr.c, msr.c, regs.c); keeps hardware bits right. */

@@ -203,10 +203,11 @@ bool arch_vcpu_in_kernel(struct vcpu *vcpu)
 /* Only an interrupt that the guest would take ends HLT (SDM 2A HLT). */
 bool vcpu_can_wake(struct vcpu *vcpu)
 {
+	u32 waking = VCPU_EVENT_UNHALT | (vcpu->arch.halt_nmi_blocked ? 0 : VCPU_EVENT_NMI);
+
 	return (!vcpu->arch.halt_masked && lapic_has_work(&vcpu->arch.lapic)) ||
 	       virt_event_queued(vcpu) ||
-	       (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) &
-		(VCPU_EVENT_NMI | VCPU_EVENT_UNHALT));
+	       (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & waking);
 }
 
 enum vcpu_stop arch_vcpu_run(struct vcpu *vcpu, u64 slice_end)

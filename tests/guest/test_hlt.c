@@ -5,26 +5,35 @@
 #define VECTOR_A     0x41
 #define VECTOR_TIMER 0x61
 #define DELAY	     40000 /* timer ticks */
+#define SLEEP	     (100 * DELAY)
+#define NEVER	     0x80000000u
 #define NMI_VECTOR   2
 
 static const u8 vectors[] = { VECTOR_A, VECTOR_TIMER, 0 };
+
+static void start_timer(u32 ticks)
+{
+	irq_log_start(vectors);
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+	apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+	apic_write(APIC_TIMER_INITIAL, ticks);
+}
 
 /* Of four times one is on time: an emulator on a busy computer now and then loses 2 ms at once. */
 static void check_timer_wakes(void)
 {
 	u64 due = apic_ticks_to_tsc(DELAY), took = ~0ull;
+	unsigned irqs = 0;
 
-	irq_log_start(vectors);
 	for (unsigned i = 0; i < 4; i++) {
 		u64 start = rdtsc();
 
-		apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
-		apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
-		apic_write(APIC_TIMER_INITIAL, DELAY);
+		start_timer(DELAY);
 		irq_wait();
+		irqs += irq_log.count;
 		took = MIN(took, rdtsc() - start);
 	}
-	check_eq("HLT wakes by the timer, 4 times", irq_log.count, 4);
+	check_eq("HLT wakes by the timer, 4 times", irqs, 4);
 	check("HLT: not early", took >= due, "after %llu of %llu ticks", (unsigned long long)took,
 	      (unsigned long long)due);
 	check("HLT: on time", took <= due + late_ticks(), "after %llu of %llu ticks",
@@ -95,6 +104,59 @@ static void check_nmi(void)
 	set_handler(NMI_VECTOR, NULL);
 }
 
+static unsigned woken_by_timer;
+
+static void halt_in_nmi(struct interrupt_frame *frame)
+{
+	(void)frame;
+	if (nmis++)
+		return;
+	apic_write(APIC_ICR_LOW, ICR_ASSERT | DELIVERY_NMI << 8);
+	start_timer(SLEEP);
+	irq_wait();
+	woken_by_timer = irq_log.count;
+}
+
+/* IRET of the timer's handler ends the blocking, so that the second NMI comes right after it. */
+static void check_blocked_nmi(void)
+{
+	nmis = 0;
+	set_handler(NMI_VECTOR, halt_in_nmi);
+	apic_write(APIC_ICR_LOW, ICR_ASSERT | DELIVERY_NMI << 8);
+	spin_ticks(late_ticks());
+	check_eq("an NMI that is blocked does not end HLT", woken_by_timer, 1);
+	check_eq("and comes later", nmis, 2);
+	set_handler(NMI_VECTOR, NULL);
+}
+
+static u64 trap_rip;
+static u32 trap_timer;
+
+static void end_step(struct interrupt_frame *frame)
+{
+	trap_rip = frame->rip;
+	trap_timer = apic_read(APIC_TIMER_CURRENT);
+	frame->rflags &= ~RFLAGS_TF;
+}
+
+/* A trap on HLT is as good as an interrupt (SDM 3A 6.7, 2A "HLT"). */
+static void check_step(void)
+{
+	extern char after_stepped_hlt[];
+
+	set_handler(VECTOR_DB, end_step);
+	start_timer(NEVER);
+	__asm__ volatile("pushfq; orq $0x300, (%%rsp); popfq; hlt\nafter_stepped_hlt: cli"
+			 :
+			 :
+			 : "memory", "cc");
+	check_eq("HLT with TF: the trap comes behind it", trap_rip, (u64)after_stepped_hlt);
+	check("HLT with TF: without an interrupt", trap_timer != 0, "the timer was over");
+	apic_write(APIC_TIMER_INITIAL, 0);
+	irq_window();
+	set_handler(VECTOR_DB, NULL);
+}
+
 GUEST_TEST(hlt)
 {
 	apic_init();
@@ -102,4 +164,6 @@ GUEST_TEST(hlt)
 	check_sti_hlt();
 	check_pause();
 	check_nmi();
+	check_blocked_nmi();
+	check_step();
 }

@@ -85,6 +85,31 @@ static void hlt_keeps_whether_interrupts_are_on(void **state)
 	assert_false(vcpu->arch.halt_masked);
 }
 
+static void hlt_keeps_whether_nmis_are_blocked(void **state)
+{
+	enum vcpu_stop stop;
+
+	(void)state;
+	vcpu->state = VCPU_HALTED;
+	virt_set(vcpu, VREG_INTERRUPTIBILITY, VREG_NMI_BLOCKING);
+	assert_false(guest_may_run(vcpu, &stop));
+	assert_true(vcpu->arch.halt_nmi_blocked);
+	virt_set(vcpu, VREG_INTERRUPTIBILITY, 0);
+	assert_false(guest_may_run(vcpu, &stop));
+	assert_false(vcpu->arch.halt_nmi_blocked);
+}
+
+static void hlt_in_a_single_step(void **state)
+{
+	enum vcpu_stop stop;
+
+	(void)state;
+	vcpu->state = VCPU_HALTED;
+	virt_set(vcpu, VREG_RFLAGS, RFLAGS_ONE | RFLAGS_TF);
+	assert_true(guest_may_run(vcpu, &stop));
+	assert_int_equal(vcpu->state, VCPU_RUNNABLE);
+}
+
 static void nothing_to_do(void **state)
 {
 	enum vcpu_stop stop;
@@ -184,6 +209,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_to_do),
 		TEST(hlt_keeps_whether_interrupts_are_on),
+		TEST(hlt_keeps_whether_nmis_are_blocked),
+		TEST(hlt_in_a_single_step),
 		TEST(events),
 		TEST(posted_work),
 		TEST(halted),
