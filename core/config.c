@@ -66,7 +66,7 @@ static void unknown_key(struct parser *p, struct text name)
 static void set_key(struct parser *p, unsigned index, struct text value)
 {
 	const struct parser_key *key = &config_keys[index];
-	struct setting s = { p, &key->doc, value };
+	struct setting s = { p, key, value };
 
 	if (p->seen[index] && !key->repeatable) {
 		parser_fail(p, "%s is given twice in this section, first in line %u", key->doc.name,

@@ -9,11 +9,6 @@
 #define MEMORY_MIN  (16 * MiB)
 #define MEMORY_MAX  (4096 * GiB)
 
-struct choice {
-	const char *word;
-	unsigned value;
-};
-
 /* Each ends with a NULL word. */
 static const struct choice consoles[] = {
 	{ "serial0", CONSOLE_SERIAL0 },
@@ -73,8 +68,8 @@ static bool has_comment(struct text t)
 
 static void bad_value(const struct setting *s, struct text found, const struct suggestion *best)
 {
-	parser_fail(s->p, "%s = %s: expected %s%s%s", s->key->name, text_quote(found).s,
-		    s->key->value, suggestion_hint(best).s,
+	parser_fail(s->p, "%s = %s: expected %s%s%s", s->key->doc.name, text_quote(found).s,
+		    s->key->doc.value, suggestion_hint(best).s,
 		    has_comment(s->value) ? " (comments have lines of their own)" : "");
 }
 
@@ -94,6 +89,36 @@ static bool choose(const struct setting *s, const struct choice *choices, struct
 	return false;
 }
 
+static void store(const struct setting *s, unsigned value)
+{
+	const struct parser_key *key = s->key;
+	u8 *to = key->section == SECTION_VM ? (u8 *)s->p->vm : (u8 *)s->p->cfg;
+
+	if (key->is_flag)
+		*(bool *)(to + key->offset) = value;
+	else
+		*(unsigned *)(to + key->offset) = value;
+}
+
+static void set_choice(const struct setting *s)
+{
+	unsigned value;
+
+	if (choose(s, s->key->choices, s->value, &value))
+		store(s, value);
+}
+
+/* 1..max */
+static void set_number(const struct setting *s)
+{
+	u64 value;
+
+	if (text_to_u64(s->value, &value) && value >= 1 && value <= s->key->max)
+		store(s, (unsigned)value);
+	else
+		bad_value(s, s->value, &(struct suggestion){ 0 });
+}
+
 /* Reserved on common file systems or by this format's own separators. */
 static bool is_file_char(char c)
 {
@@ -106,7 +131,7 @@ static bool set_file_name(const struct setting *s, struct text name, struct conf
 
 	if (name.len >= sizeof(ref->name)) {
 		parser_fail(s->p, "%s: file name %s has %zu characters, at most %zu fit",
-			    s->key->name, text_quote(name).s, name.len, sizeof(ref->name) - 1);
+			    s->key->doc.name, text_quote(name).s, name.len, sizeof(ref->name) - 1);
 		return false;
 	}
 	while (n < name.len && is_file_char(name.s[n]))
@@ -124,7 +149,7 @@ static bool set_file_name(const struct setting *s, struct text name, struct conf
 static bool set_text(const struct setting *s, struct text from, char *to, size_t size)
 {
 	if (from.len >= size) {
-		parser_fail(s->p, "%s: the text has %zu bytes, at most %zu fit", s->key->name,
+		parser_fail(s->p, "%s: the text has %zu bytes, at most %zu fit", s->key->doc.name,
 			    from.len, size - 1);
 		return false;
 	}
@@ -174,72 +199,6 @@ static void set_console(const struct setting *s)
 	s->p->cfg->consoles = all;
 }
 
-static void set_loglevel(const struct setting *s)
-{
-	unsigned level;
-
-	if (choose(s, levels, s->value, &level))
-		s->p->cfg->loglevel = level;
-}
-
-static void set_lapic(const struct setting *s)
-{
-	unsigned software;
-
-	if (choose(s, lapics, s->value, &software))
-		s->p->cfg->software_lapic = software;
-}
-
-static void set_when_idle(const struct setting *s)
-{
-	unsigned shutdown;
-
-	if (choose(s, idle_actions, s->value, &shutdown))
-		s->p->cfg->shutdown_when_idle = shutdown;
-}
-
-static void set_mitigations(const struct setting *s)
-{
-	unsigned value;
-
-	if (choose(s, mitigations, s->value, &value))
-		s->p->cfg->mitigations = value;
-}
-
-static void set_vmscape(const struct setting *s)
-{
-	unsigned value;
-
-	if (choose(s, vmscape, s->value, &value))
-		s->p->cfg->vmscape = value;
-}
-
-static void set_cet_host(const struct setting *s)
-{
-	unsigned off;
-
-	if (choose(s, cet_host, s->value, &off))
-		s->p->cfg->no_cet_host = off;
-}
-
-static void set_kaslr(const struct setting *s)
-{
-	unsigned value;
-
-	if (choose(s, kaslr, s->value, &value))
-		s->p->cfg->kaslr_off = value;
-}
-
-static void set_number(const struct setting *s, u64 max, unsigned *number)
-{
-	u64 value;
-
-	if (text_to_u64(s->value, &value) && value >= 1 && value <= max)
-		*number = (unsigned)value;
-	else
-		bad_value(s, s->value, &(struct suggestion){ 0 });
-}
-
 static void set_abi(const struct setting *s)
 {
 	u64 abi;
@@ -250,25 +209,10 @@ static void set_abi(const struct setting *s)
 		s->p->vm->abi = abi;
 }
 
-static void set_cpus(const struct setting *s)
-{
-	set_number(s, CONFIG_MAX_VCPUS, &s->p->vm->cpus);
-}
-
 static void set_max_cpus(const struct setting *s)
 {
 	s->p->vm->max_cpus_line = s->p->line;
-	set_number(s, CONFIG_MAX_VCPUS, &s->p->vm->max_cpus);
-}
-
-static void set_weight(const struct setting *s)
-{
-	set_number(s, CONFIG_WEIGHT_MAX, &s->p->vm->weight);
-}
-
-static void set_cap(const struct setting *s)
-{
-	set_number(s, CONFIG_CAP_MAX, &s->p->vm->cap);
+	set_number(s);
 }
 
 /* N or N-M */
@@ -368,84 +312,31 @@ static void set_cmdline(const struct setting *s)
 	set_text(s, s->value, s->p->vm->cmdline, sizeof(s->p->vm->cmdline));
 }
 
-static void set_yes_no(const struct setting *s, bool *flag)
+static void set_yes_no(const struct setting *s)
 {
 	/* By its letters, "on" would be nearer to "no". */
 	static const struct {
 		const char *word, *meant;
 	} others[] = { { "on", "yes" }, { "true", "yes" }, { "1", "yes" },
 		       { "off", "no" }, { "false", "no" }, { "0", "no" } };
-	unsigned value;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
 		if (text_is(s->value, others[i].word)) {
 			bad_value(s, s->value, &(struct suggestion){ 0, others[i].meant });
 			return;
 		}
-	if (choose(s, yes_no, s->value, &value))
-		*flag = value;
+	set_choice(s);
 }
 
-static void set_autostart(const struct setting *s)
-{
-	set_yes_no(s, &s->p->vm->autostart);
-}
-
-static void set_cet(const struct setting *s)
-{
-	set_yes_no(s, &s->p->vm->cet);
-}
-
-static void set_rng(const struct setting *s)
-{
-	set_yes_no(s, &s->p->vm->rng);
-}
-
-static void set_virtio_console(const struct setting *s)
-{
-	set_yes_no(s, &s->p->vm->virtio_console);
-}
-
-static void set_pmu(const struct setting *s)
-{
-	set_yes_no(s, &s->p->vm->pmu);
-}
-
-static void set_test_devices(const struct setting *s)
-{
-	set_yes_no(s, &s->p->vm->test_devices);
-}
-
-static void set_force_emulation(const struct setting *s)
-{
-	set_yes_no(s, &s->p->vm->force_emulation);
-}
-
-static void set_action(const struct setting *s, enum vm_action *action)
-{
-	unsigned value;
-
-	if (choose(s, vm_actions, s->value, &value))
-		*action = value;
-}
-
-static void set_on_triple_fault(const struct setting *s)
-{
-	set_action(s, &s->p->vm->on_triple_fault);
-}
-
-static void set_on_reboot(const struct setting *s)
-{
-	set_action(s, &s->p->vm->on_reboot);
-}
-
-static void set_on_panic(const struct setting *s)
-{
-	unsigned value;
-
-	if (choose(s, panic_actions, s->value, &value))
-		s->p->vm->on_panic = value;
-}
+/* Rows' ends: the setter, what it takes, and the field that it is for, whose type it must know. */
+/* clang-format off */
+#define FIELD(structure, name)                    \
+	.offset = offsetof(struct structure, name), \
+	.is_flag = _Generic(((struct structure *)0)->name, bool: true, unsigned: false)
+/* clang-format on */
+#define CHOICE(words, structure, name) .set = set_choice, .choices = (words), FIELD(structure, name)
+#define YES_NO(name)		       .set = set_yes_no, .choices = yes_no, FIELD(vm_config, name)
+#define NUMBER(most, name)	       .set = set_number, .max = (most), FIELD(vm_config, name)
 
 #define FILE_EXPECTED "a file name without folders, blanks or any of \\ : * ? \" < > |"
 
@@ -457,33 +348,33 @@ const struct parser_key config_keys[] = {
 	{ .doc = { "firn", "loglevel", "error, warning, info or debug", "info",
 		   "The least important lines that consoles show; the log in memory keeps all." },
 	  .section = SECTION_FIRN,
-	  .set = set_loglevel },
+	  CHOICE(levels, firn_config, loglevel) },
 	{ .doc = { "firn", "lapic", "auto or software", "auto",
 		   "Where guests' local APICs are: in the CPU if it has virtual-interrupt "
 		   "delivery, or in Firn." },
 	  .section = SECTION_FIRN,
-	  .set = set_lapic },
+	  CHOICE(lapics, firn_config, software_lapic) },
 	{ .doc = { "firn", "when-idle", "prompt or shutdown", "prompt",
 		   "What follows when the last VM has stopped." },
 	  .section = SECTION_FIRN,
-	  .set = set_when_idle },
+	  CHOICE(idle_actions, firn_config, shutdown_when_idle) },
 	{ .doc = { "firn", "mitigations", "auto, off or force", "auto",
 		   "Measures against speculation attacks: those that the processor needs, none, or "
 		   "all that it can." },
 	  .section = SECTION_FIRN,
-	  .set = set_mitigations },
+	  CHOICE(mitigations, firn_config, mitigations) },
 	{ .doc = { "firn", "vmscape", "auto, off, ibpb, bhb or force", "auto",
 		   "What is done to branch predictors before code that VMs share." },
 	  .section = SECTION_FIRN,
-	  .set = set_vmscape },
+	  CHOICE(vmscape, firn_config, vmscape) },
 	{ .doc = { "firn", "cet-host", "auto or off", "auto",
 		   "Control-flow enforcement of the processor for Firn itself." },
 	  .section = SECTION_FIRN,
-	  .set = set_cet_host },
+	  CHOICE(cet_host, firn_config, no_cet_host) },
 	{ .doc = { "firn", "kaslr", "auto or off", "auto",
 		   "Firn's code at other addresses at each boot, or where it was linked." },
 	  .section = SECTION_FIRN,
-	  .set = set_kaslr },
+	  CHOICE(kaslr, firn_config, kaslr_off) },
 	{ .doc = { "vm", "abi", "1", "1",
 		   "The profile: what machine the guest sees, whatever the version of Firn. The "
 		   "newest one by default." },
@@ -491,11 +382,13 @@ const struct parser_key config_keys[] = {
 	  .set = set_abi },
 	{ .doc = { "vm", "cpus", "a number from 1 to 64", "1", "Virtual CPUs at the start." },
 	  .section = SECTION_VM,
-	  .set = set_cpus },
+	  NUMBER(CONFIG_MAX_VCPUS, cpus) },
 	{ .doc = { "vm", "max-cpus", "a number from 1 to 64", "as many as cpus",
 		   "Virtual CPUs that the VM may have; more are added while it runs." },
 	  .section = SECTION_VM,
-	  .set = set_max_cpus },
+	  .set = set_max_cpus,
+	  .max = CONFIG_MAX_VCPUS,
+	  FIELD(vm_config, max_cpus) },
 	{ .doc = { "vm", "memory", "a size from 16M to 4096G in whole megabytes, as in 512M or 2G",
 		   "256M", "Guest memory. K, M and G are powers of 1024." },
 	  .section = SECTION_VM,
@@ -503,11 +396,11 @@ const struct parser_key config_keys[] = {
 	{ .doc = { "vm", "weight", "a number from 1 to 10000", "100",
 		   "Share of each of its vCPUs of the time of a CPU, against those of other VMs." },
 	  .section = SECTION_VM,
-	  .set = set_weight },
+	  NUMBER(CONFIG_WEIGHT_MAX, weight) },
 	{ .doc = { "vm", "cap", "a number from 1 to 6400", "none",
 		   "Percent of one CPU that all its vCPUs together may use at most." },
 	  .section = SECTION_VM,
-	  .set = set_cap },
+	  NUMBER(CONFIG_CAP_MAX, cap) },
 	{ .doc = { "vm", "pin", "numbers and ranges of CPUs from 0 to 255, as in 0,2,4-5", "all",
 		   "CPUs that its vCPUs run on. Enough of them that no other VM is pinned to are "
 		   "its own." },
@@ -546,40 +439,40 @@ const struct parser_key config_keys[] = {
 	{ .doc = { "vm", "autostart", "yes or no", "yes",
 		   "Start the VM when Firn has booted. Its memory is set aside in any case." },
 	  .section = SECTION_VM,
-	  .set = set_autostart },
+	  YES_NO(autostart) },
 	{ .doc = { "vm", "rng", "yes or no", "yes", "Virtio entropy device." },
 	  .section = SECTION_VM,
-	  .set = set_rng },
+	  YES_NO(rng) },
 	{ .doc = { "vm", "virtio-console", "yes or no", "no",
 		   "Virtio console (hvc0), a second way to the VM's console besides its UART." },
 	  .section = SECTION_VM,
-	  .set = set_virtio_console },
+	  YES_NO(virtio_console) },
 	{ .doc = { "vm", "pmu", "yes or no", "no",
 		   "Performance counters, if the CPU has them and can switch them (Intel)." },
 	  .section = SECTION_VM,
-	  .set = set_pmu },
+	  YES_NO(pmu) },
 	{ .doc = { "vm", "test-devices", "yes or no", "no",
 		   "Debug exit port 0xf4 and debug console port 0xe9, for test guests." },
 	  .section = SECTION_VM,
-	  .set = set_test_devices },
+	  YES_NO(test_devices) },
 	{ .doc = { "vm", "force-emulation", "yes or no", "no",
 		   "Instructions behind UD2 and the letters kvm are emulated, for tests of the "
 		   "emulator." },
 	  .section = SECTION_VM,
-	  .set = set_force_emulation },
+	  YES_NO(force_emulation) },
 	{ .doc = { "vm", "on-triple-fault", "reset or stop", "reset",
 		   "After a guest's triple fault." },
 	  .section = SECTION_VM,
-	  .set = set_on_triple_fault },
+	  CHOICE(vm_actions, vm_config, on_triple_fault) },
 	{ .doc = { "vm", "on-reboot", "reset or stop", "reset",
 		   "When the guest asks for a reset." },
 	  .section = SECTION_VM,
-	  .set = set_on_reboot },
+	  CHOICE(vm_actions, vm_config, on_reboot) },
 	{ .doc = { "vm", "on-panic", "keep, reset or stop", "keep",
 		   "When the guest's kernel says that it panicked. keep: stopped as after a crash, "
 		   "with memory and registers kept for inspection." },
 	  .section = SECTION_VM,
-	  .set = set_on_panic },
+	  CHOICE(panic_actions, vm_config, on_panic) },
 	{ .doc = { "vm", "paravirt", "all, none, or features separated by commas", "all",
 		   "What of KVM's paravirtual interface the VM is offered." },
 	  .section = SECTION_VM,
@@ -588,7 +481,7 @@ const struct parser_key config_keys[] = {
 		   "Shadow stacks and indirect-branch tracking for the guest, as the CPU has "
 		   "them." },
 	  .section = SECTION_VM,
-	  .set = set_cet },
+	  YES_NO(cet) },
 };
 
 const unsigned config_nr_keys = ARRAY_SIZE(config_keys);

@@ -42,7 +42,8 @@ static bool parse_mac(struct text t, u8 *mac)
 
 static void bad_value(const struct setting *s, struct text found)
 {
-	parser_fail(s->p, "%s = %s: expected %s", s->key->name, text_quote(found).s, s->key->value);
+	parser_fail(s->p, "%s = %s: expected %s", s->key->doc.name, text_quote(found).s,
+		    s->key->doc.value);
 }
 
 /* Takes an optional "mac=..."; false after an error. */

@@ -60,9 +60,15 @@ struct parser {
 /* Adds an error for the line being parsed, and notes what cannot be started because of it. */
 void parser_fail(struct parser *p, const char *fmt, ...) __printf(2, 3);
 
+/* A word that a key takes, and what it stands for. */
+struct choice {
+	const char *word;
+	unsigned value;
+};
+
 struct setting {
 	struct parser *p;
-	const struct config_key *key;
+	const struct parser_key *key;
 	struct text value;
 };
 
@@ -72,6 +78,11 @@ struct parser_key {
 	bool repeatable, may_be_empty;
 	/* Checks the value and puts it into p->cfg or p->vm, or adds an error. */
 	void (*set)(const struct setting *s);
+	/* For setters of many keys: the field of the section's structure, and what it may be. */
+	size_t offset;
+	bool is_flag; /* a bool, else unsigned or an enumeration */
+	const struct choice *choices;
+	unsigned max;
 };
 extern const struct parser_key config_keys[];
 extern const unsigned config_nr_keys;

@@ -255,6 +255,58 @@ static void test_values_of_firn(void **state)
 	check_values("[firn]", cases);
 }
 
+/* A key sets its field to what its value stands for, and nothing else. */
+static void test_fields_of_keys(void **state)
+{
+#define FIELD(field) offsetof(struct firn_config, field), sizeof(cfg.field)
+	static const struct {
+		const char *section, *line;
+		size_t offset, size;
+		unsigned value;
+	} cases[] = {
+		{ "[firn]\n", "loglevel=debug", FIELD(loglevel), LOG_DEBUG },
+		{ "[firn]\n", "lapic=software", FIELD(software_lapic), true },
+		{ "[firn]\n", "when-idle=shutdown", FIELD(shutdown_when_idle), true },
+		{ "[firn]\n", "mitigations=force", FIELD(mitigations), CONFIG_MITIGATIONS_FORCE },
+		{ "[firn]\n", "vmscape=bhb", FIELD(vmscape), CONFIG_VMSCAPE_BHB },
+		{ "[firn]\n", "cet-host=off", FIELD(no_cet_host), true },
+		{ "[firn]\n", "kaslr=off", FIELD(kaslr_off), true },
+		{ "", "weight=7", FIELD(vm[0].weight), 7 },
+		{ "", "cap=70", FIELD(vm[0].cap), 70 },
+		{ "", "autostart=no", FIELD(vm[0].autostart), false },
+		{ "", "rng=no", FIELD(vm[0].rng), false },
+		{ "", "virtio-console=yes", FIELD(vm[0].virtio_console), true },
+		{ "", "pmu=yes", FIELD(vm[0].pmu), true },
+		{ "", "test-devices=yes", FIELD(vm[0].test_devices), true },
+		{ "", "force-emulation=yes", FIELD(vm[0].force_emulation), true },
+		{ "", "cet=yes", FIELD(vm[0].cet), true },
+		{ "", "on-triple-fault=stop", FIELD(vm[0].on_triple_fault), VM_ACTION_STOP },
+		{ "", "on-reboot=stop", FIELD(vm[0].on_reboot), VM_ACTION_STOP },
+		{ "", "on-panic=reset", FIELD(vm[0].on_panic), VM_ACTION_RESET },
+	};
+#undef FIELD
+	static struct firn_config before;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[100];
+		unsigned value = 0;
+
+		snprintf(text, sizeof(text), "[vm a]\nkernel=k\n%s", cases[i].section);
+		assert_int_equal(parse(text), FIRN_OK);
+		before = cfg;
+		strcat(text, cases[i].line);
+		assert_int_equal(parse(text), FIRN_OK);
+		memcpy(&value, (char *)&cfg + cases[i].offset, cases[i].size);
+		if (value != cases[i].value)
+			fail_msg("%s: %u", cases[i].line, value);
+		memcpy((char *)&cfg + cases[i].offset, (char *)&before + cases[i].offset,
+		       cases[i].size);
+		if (memcmp(&cfg, &before, sizeof(cfg)) != 0)
+			fail_msg("%s: sets something else, too", cases[i].line);
+	}
+}
+
 static void test_values_of_vm(void **state)
 {
 	static const struct value_case cases[] = {
@@ -824,6 +876,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_profile),
 		cmocka_unit_test(test_paravirt),
 		cmocka_unit_test(test_values_of_firn),
+		cmocka_unit_test(test_fields_of_keys),
 		cmocka_unit_test(test_values_of_vm),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_vm_names),
