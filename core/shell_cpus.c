@@ -6,7 +6,7 @@
 #include "core/sched.h"
 #include "core/shell_job.h"
 
-static struct cpu_times last_look[MAX_CPUS];
+static struct cpu_times last_sample[MAX_CPUS];
 
 struct cpu_times cpu_times(unsigned cpu)
 {
@@ -65,22 +65,17 @@ static enum shell_result print_table(struct shell_job *job)
 		struct cpu_times now = cpu_times(cpu);
 
 		shell_print("%3u %5u ", cpu, arch_cpu_hardware_id(cpu));
-		shell_print_cpu_shares(&last_look[cpu], &now);
+		shell_print_cpu_shares(&last_sample[cpu], &now);
 		shell_print("  %s\n", arch_cpu_status(cpu));
-		last_look[cpu] = now;
+		last_sample[cpu] = now;
 	}
 	return SHELL_DONE;
-}
-
-static void nothing(struct shell_job *job)
-{
-	(void)job;
 }
 
 /* The visit ends each CPU's sleep or run, so that what it counts is up to date. */
 enum shell_result shell_cpus(const struct shell_line *line)
 {
-	static struct shell_job job = { .visit = nothing };
+	static struct shell_job job;
 
 	if (!job.running)
 		job.done = line->json ? print_json : print_table;

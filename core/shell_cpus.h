@@ -16,7 +16,7 @@ struct cpu_times cpu_times(unsigned cpu);
 unsigned permille(u64 part, u64 total);
 /* As "12.3 %" in seven columns. */
 void shell_print_share(unsigned thousandths);
-/* The three shares of the time between two looks. */
+/* The three shares of the time between two samples. */
 void shell_print_cpu_shares(const struct cpu_times *before, const struct cpu_times *now);
 
 #endif

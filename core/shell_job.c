@@ -62,7 +62,8 @@ static void visit(struct work *work)
 		go_to(job, wanted);
 		return;
 	}
-	job->visit(job);
+	if (job->visit)
+		job->visit(job);
 	if (next > job->last) {
 		work->run = come_back;
 		work_post(0, work);

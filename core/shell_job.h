@@ -7,12 +7,13 @@
 #include "core/work.h"
 
 struct shell_job {
-	void (*visit)(struct shell_job *job); /* on each CPU */
+	/* On each CPU; NULL: to be there is all, it brings the CPU's counters up to date. */
+	void (*visit)(struct shell_job *job);
 	/* On the boot CPU: prints the answer. SHELL_PENDING: it started the next job. */
 	enum shell_result (*done)(struct shell_job *job);
-	const struct vcpu
-		*vcpu; /* not NULL: the one CPU to visit is this vCPU's, wherever it moves */
-	u32 cpu;       /* where it is or goes next, atomic */
+	/* Not NULL: the one CPU to visit is this vCPU's, wherever it moves. */
+	const struct vcpu *vcpu;
+	u32 cpu; /* where it is or goes next, atomic */
 	unsigned last;
 	bool running, abandoned; /* boot CPU only */
 	struct work work;

@@ -21,16 +21,16 @@
 static struct {
 	struct shell_repeat repeat;
 	struct shell_job job;
-	struct usage_look *look;
+	struct usage_sample *sample;
 	const struct vm *only; /* NULL = all of them */
 	bool json, once;
-	struct cpu_times cpu[MAX_CPUS]; /* at the last look */
+	struct cpu_times cpu[MAX_CPUS]; /* at the last sample */
 } top;
 
 /* Of a second. */
 static u64 rate(u64 count)
 {
-	u64 ns = clock_tsc_to_ns(usage_interval(top.look));
+	u64 ns = clock_tsc_to_ns(usage_interval(top.sample));
 
 	return ns ? count * NS_PER_S / ns : 0;
 }
@@ -46,12 +46,12 @@ static bool is_shown(const struct vm *vm)
 
 static void print_usage(const struct usage *usage)
 {
-	u64 interval = usage_interval(top.look);
+	const u64 ticks[] = { usage->run, usage->steal, usage->halted };
+	u64 interval = usage_interval(top.sample);
 
-	/* A VM's sum may be more than one CPU's time. */
-	for (unsigned i = 0; i < 3; i++) {
-		u64 ticks = i == 0 ? usage->run : i == 1 ? usage->steal : usage->halted;
-		u64 share = interval ? ticks * PERMILLE / interval : 0;
+	/* Not permille(): a VM's sum may be more than one CPU's time. */
+	for (unsigned i = 0; i < ARRAY_SIZE(ticks); i++) {
+		u64 share = interval ? ticks[i] * PERMILLE / interval : 0;
 
 		shell_print(" %4llu.%llu %%", (unsigned long long)(share / 10),
 			    (unsigned long long)(share % 10));
@@ -68,14 +68,14 @@ static void print_vm(const struct vm *vm, int width)
 	char id[16], cpu[16];
 
 	shell_print(TABLE_FORMAT, width, vm->config->name, "all", "", vm_state_name[vm->state]);
-	print_usage(usage_of_vm(top.look, vm));
+	print_usage(usage_of_vm(top.sample, vm));
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		const struct vcpu *vcpu = vm->vcpu[i];
 
 		snprintf(id, sizeof(id), "%u", i);
 		snprintf(cpu, sizeof(cpu), "%u", vcpu_cpu(vcpu));
 		shell_print(TABLE_FORMAT, width, "", id, cpu, vcpu_state_name[vcpu->state]);
-		print_usage(usage_of_vcpu(top.look, vcpu));
+		print_usage(usage_of_vcpu(top.sample, vcpu));
 	}
 }
 
@@ -124,14 +124,14 @@ static void json_vm(const struct vm *vm)
 	shell_print("\n{\"name\":");
 	shell_json_string(vm->config->name);
 	shell_print(",\"state\":\"%s\",", vm_state_name[vm->state]);
-	json_usage(usage_of_vm(top.look, vm));
+	json_usage(usage_of_vm(top.sample, vm));
 	shell_print(",\"vcpus\":[");
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		const struct vcpu *vcpu = vm->vcpu[i];
 
 		shell_print("%s\n {\"vcpu\":%u,\"cpu\":%u,\"state\":\"%s\",", i ? "," : "", i,
 			    vcpu_cpu(vcpu), vcpu_state_name[vcpu->state]);
-		json_usage(usage_of_vcpu(top.look, vcpu));
+		json_usage(usage_of_vcpu(top.sample, vcpu));
 		shell_print("}");
 	}
 	shell_print("]}");
@@ -142,7 +142,7 @@ static void print_json(void)
 	const char *separator = "";
 
 	shell_print("{\"interval_ns\":%llu,\"cpus\":[",
-		    (unsigned long long)clock_tsc_to_ns(usage_interval(top.look)));
+		    (unsigned long long)clock_tsc_to_ns(usage_interval(top.sample)));
 	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
 		struct cpu_times now = cpu_times(cpu), *last = &top.cpu[cpu];
 
@@ -163,30 +163,25 @@ static void print_json(void)
 }
 
 /*
- * Looking
+ * Sampling
  */
 
-/* The first look only begins the interval. */
-static enum shell_result looked(struct shell_job *job)
+/* The first sample only begins the interval. */
+static enum shell_result sampled(struct shell_job *job)
 {
 	(void)job;
-	if (usage_update(top.look) != FIRN_OK) {
+	if (usage_update(top.sample) != FIRN_OK) {
 		shell_print("out of memory\n");
 		top.repeat.last = true;
 		return SHELL_DONE;
 	}
-	if (usage_interval(top.look)) {
+	if (usage_interval(top.sample)) {
 		(top.json ? print_json : print_table)();
 		top.repeat.last = top.once;
 	}
 	for (unsigned cpu = 0; cpu < nr_cpus(); cpu++)
 		top.cpu[cpu] = cpu_times(cpu);
 	return SHELL_DONE;
-}
-
-static void nothing(struct shell_job *job)
-{
-	(void)job;
 }
 
 static enum shell_result step(struct shell_repeat *repeat)
@@ -198,8 +193,8 @@ static enum shell_result step(struct shell_repeat *repeat)
 static void ended(struct shell_repeat *repeat)
 {
 	(void)repeat;
-	usage_end(top.look);
-	top.look = NULL;
+	usage_end(top.sample);
+	top.sample = NULL;
 }
 
 static bool parse(const struct shell_line *line)
@@ -223,15 +218,13 @@ enum shell_result shell_top(const struct shell_line *line)
 {
 	if (!parse(line))
 		return SHELL_DONE;
-	top.look = usage_begin();
-	if (!top.look) {
+	top.sample = usage_begin();
+	if (!top.sample) {
 		shell_print("out of memory\n");
 		return SHELL_DONE;
 	}
 	top.repeat = (struct shell_repeat){ step, ended, INTERVAL_NS, false };
-	if (!top.job.running) {
-		top.job.visit = nothing;
-		top.job.done = looked;
-	}
+	if (!top.job.running)
+		top.job.done = sampled;
 	return shell_repeat_start(&top.repeat);
 }

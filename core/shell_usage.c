@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What vCPUs and VMs did between two looks: differences of the counters that they keep anyway. */
+/* What vCPUs and VMs did between two samples: differences of the counters that they keep anyway. */
 #include "core/shell_usage.h"
 
 #include <stdlib.h>
@@ -8,22 +8,22 @@
 #include "core/arch.h"
 #include "core/shell.h"
 
-struct vcpu_look {
+struct vcpu_sample {
 	struct usage usage;
 	bool seen;
 	u64 run, steal;
 	u64 exits[]; /* arch_nr_exits() */
 };
 
-struct vm_look {
+struct vm_sample {
 	struct usage usage;
-	struct vcpu_look *vcpu[VM_MAX_VCPUS];
+	struct vcpu_sample *vcpu[VM_MAX_VCPUS];
 };
 
-struct usage_look {
+struct usage_sample {
 	u64 tsc, interval;
 	unsigned nr_vms;
-	struct vm_look vm[];
+	struct vm_sample vm[];
 };
 
 static unsigned nr_reasons(void)
@@ -31,21 +31,22 @@ static unsigned nr_reasons(void)
 	return MIN(arch_nr_exits(), (unsigned)SHELL_EXITS_MAX);
 }
 
-struct usage_look *usage_begin(void)
+struct usage_sample *usage_begin(void)
 {
-	struct usage_look *look = calloc(1, sizeof(*look) + vm_count() * sizeof(look->vm[0]));
+	struct usage_sample *sample =
+		calloc(1, sizeof(*sample) + vm_count() * sizeof(sample->vm[0]));
 
-	if (look)
-		look->nr_vms = vm_count();
-	return look;
+	if (sample)
+		sample->nr_vms = vm_count();
+	return sample;
 }
 
-void usage_end(struct usage_look *look)
+void usage_end(struct usage_sample *sample)
 {
-	for (unsigned i = 0; look && i < look->nr_vms; i++)
+	for (unsigned i = 0; sample && i < sample->nr_vms; i++)
 		for (unsigned j = 0; j < VM_MAX_VCPUS; j++)
-			free(look->vm[i].vcpu[j]);
-	free(look);
+			free(sample->vm[i].vcpu[j]);
+	free(sample);
 }
 
 /* Keeps the list sorted, most frequent first. */
@@ -80,73 +81,73 @@ static u64 advance(u64 *last, u64 now)
 }
 
 /* Adds its exits to those of its VM. */
-static void update_vcpu(struct vcpu_look *look, const struct vcpu *vcpu, u64 interval,
+static void update_vcpu(struct vcpu_sample *sample, const struct vcpu *vcpu, u64 interval,
 			u64 *vm_exits)
 {
-	u64 run = advance(&look->run, vcpu->run_tsc),
-	    steal = advance(&look->steal, vcpu->steal_tsc);
+	u64 run = advance(&sample->run, vcpu->run_tsc),
+	    steal = advance(&sample->steal, vcpu->steal_tsc);
 	u64 exits[SHELL_EXITS_MAX];
 
 	for (unsigned reason = 0; reason < nr_reasons(); reason++)
-		exits[reason] = advance(&look->exits[reason], arch_exit_count(vcpu, reason));
-	look->usage = (struct usage){ 0 };
-	if (look->seen && interval) {
-		look->usage.run = MIN(run, interval);
-		look->usage.steal = MIN(steal, interval - look->usage.run);
+		exits[reason] = advance(&sample->exits[reason], arch_exit_count(vcpu, reason));
+	sample->usage = (struct usage){ 0 };
+	if (sample->seen && interval) {
+		sample->usage.run = MIN(run, interval);
+		sample->usage.steal = MIN(steal, interval - sample->usage.run);
 		if (vcpu->vm->state == VM_RUNNING)
-			look->usage.halted = interval - look->usage.run - look->usage.steal;
-		sum_exits(&look->usage, exits);
+			sample->usage.halted = interval - sample->usage.run - sample->usage.steal;
+		sum_exits(&sample->usage, exits);
 		for (unsigned reason = 0; reason < nr_reasons(); reason++)
 			vm_exits[reason] += exits[reason];
 	}
-	look->seen = true;
+	sample->seen = true;
 }
 
-static enum firn_err update_vm(struct vm_look *look, const struct vm *vm, u64 interval)
+static enum firn_err update_vm(struct vm_sample *sample, const struct vm *vm, u64 interval)
 {
 	u64 exits[SHELL_EXITS_MAX] = { 0 };
 
-	look->usage = (struct usage){ 0 };
+	sample->usage = (struct usage){ 0 };
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
-		struct vcpu_look *vcpu = look->vcpu[i];
+		struct vcpu_sample *vcpu = sample->vcpu[i];
 
 		if (!vcpu)
 			vcpu = calloc(1, sizeof(*vcpu) + nr_reasons() * sizeof(vcpu->exits[0]));
 		if (!vcpu)
 			return ERR_NOMEM;
-		look->vcpu[i] = vcpu;
+		sample->vcpu[i] = vcpu;
 		update_vcpu(vcpu, vm->vcpu[i], interval, exits);
-		look->usage.run += vcpu->usage.run;
-		look->usage.steal += vcpu->usage.steal;
-		look->usage.halted += vcpu->usage.halted;
+		sample->usage.run += vcpu->usage.run;
+		sample->usage.steal += vcpu->usage.steal;
+		sample->usage.halted += vcpu->usage.halted;
 	}
-	sum_exits(&look->usage, exits);
+	sum_exits(&sample->usage, exits);
 	return FIRN_OK;
 }
 
-enum firn_err usage_update(struct usage_look *look)
+enum firn_err usage_update(struct usage_sample *sample)
 {
 	u64 now = clock_tsc();
 	enum firn_err err = FIRN_OK;
 
-	look->interval = look->tsc ? now - look->tsc : 0;
-	look->tsc = now;
-	for (unsigned i = 0; i < look->nr_vms && err == FIRN_OK; i++)
-		err = update_vm(&look->vm[i], vm_by_id(i), look->interval);
+	sample->interval = sample->tsc ? now - sample->tsc : 0;
+	sample->tsc = now;
+	for (unsigned i = 0; i < sample->nr_vms && err == FIRN_OK; i++)
+		err = update_vm(&sample->vm[i], vm_by_id(i), sample->interval);
 	return err;
 }
 
-u64 usage_interval(const struct usage_look *look)
+u64 usage_interval(const struct usage_sample *sample)
 {
-	return look->interval;
+	return sample->interval;
 }
 
-const struct usage *usage_of_vm(const struct usage_look *look, const struct vm *vm)
+const struct usage *usage_of_vm(const struct usage_sample *sample, const struct vm *vm)
 {
-	return &look->vm[vm->id].usage;
+	return &sample->vm[vm->id].usage;
 }
 
-const struct usage *usage_of_vcpu(const struct usage_look *look, const struct vcpu *vcpu)
+const struct usage *usage_of_vcpu(const struct usage_sample *sample, const struct vcpu *vcpu)
 {
-	return &look->vm[vcpu->vm->id].vcpu[vcpu->id]->usage;
+	return &sample->vm[vcpu->vm->id].vcpu[vcpu->id]->usage;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What vCPUs and VMs did between two looks, for the command top. Boot CPU. */
+/* What vCPUs and VMs did between two samples, for the command top. Boot CPU. */
 #ifndef FIRN_CORE_SHELL_USAGE_H
 #define FIRN_CORE_SHELL_USAGE_H
 
@@ -16,20 +16,20 @@ struct usage {
 	} top[USAGE_TOP];
 };
 
-struct usage_look;
+struct usage_sample;
 
-/* What is to be compared with the next look. NULL = no memory. */
-struct usage_look *usage_begin(void);
-void usage_end(struct usage_look *look);
+/* What is to be compared with the next sample. NULL = no memory. */
+struct usage_sample *usage_begin(void);
+void usage_end(struct usage_sample *sample);
 
 /*
- * Compares with the last look of all VMs; counters are up to date after a visit of all CPUs. A vCPU
+ * Compares with the last sample of all VMs; counters are up to date after a visit of all CPUs. A vCPU
  * that is seen for the first time has done nothing yet. ERR_NOMEM.
  */
-enum firn_err usage_update(struct usage_look *look);
-/* TSC ticks between the last two looks; 0 = there was one only. */
-u64 usage_interval(const struct usage_look *look);
-const struct usage *usage_of_vm(const struct usage_look *look, const struct vm *vm);
-const struct usage *usage_of_vcpu(const struct usage_look *look, const struct vcpu *vcpu);
+enum firn_err usage_update(struct usage_sample *sample);
+/* TSC ticks between the last two samples; 0 = there was one only. */
+u64 usage_interval(const struct usage_sample *sample);
+const struct usage *usage_of_vm(const struct usage_sample *sample, const struct vm *vm);
+const struct usage *usage_of_vcpu(const struct usage_sample *sample, const struct vcpu *vcpu);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/console.h"
 #include "core/guest_memory.h"
 #include "core/shell.h"
+#include "core/shell_cpus.h"
 
 /*
  * vms
@@ -240,11 +241,9 @@ static void exits_table(const struct vm *vm)
 
 	shell_print("VM %s: %llu exits\n", vm->config->name, (unsigned long long)total);
 	for (unsigned i = 0; i < n; i++) {
-		unsigned permille = (unsigned)(sums[i].count * 1000 / total);
-
-		shell_print("%14llu %3u.%u %%  %s (%u)\n", (unsigned long long)sums[i].count,
-			    permille / 10, permille % 10, arch_exit_name(sums[i].reason),
-			    sums[i].reason);
+		shell_print("%14llu ", (unsigned long long)sums[i].count);
+		shell_print_share(permille(sums[i].count, total));
+		shell_print("  %s (%u)\n", arch_exit_name(sums[i].reason), sums[i].reason);
 	}
 }
 
