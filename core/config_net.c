@@ -3,15 +3,12 @@
 #include <string.h>
 
 #include "core/config_parser.h"
+#include "core/fnv1a.h"
 
 #define MAC_LEN	  sizeof(((struct config_net *)NULL)->mac)
 #define MAC_TEXT  (3 * MAC_LEN - 1)
 #define MAC_GROUP BIT(0) /* of the first byte: not one station's (IEEE 802) */
 #define MAC_LOCAL BIT(1) /* not assigned by a manufacturer */
-
-/* FNV-1a, 64 bits */
-#define FNV_OFFSET 0xcbf29ce484222325ull
-#define FNV_PRIME  0x100000001b3ull
 
 static int hex_digit(char c)
 {
@@ -90,11 +87,11 @@ void config_set_net(const struct setting *s)
 /* Depends on nothing else, so that a guest keeps its address whatever else the file says. */
 static void derive_mac(const struct vm_config *vm, unsigned index, u8 *mac)
 {
-	u64 hash = FNV_OFFSET;
+	u64 hash = FNV1A_OFFSET_BASIS;
 
 	for (const char *c = vm->name; *c; c++)
-		hash = (hash ^ (u8)*c) * FNV_PRIME;
-	hash = (hash ^ index) * FNV_PRIME;
+		hash = fnv1a(hash, (u8)*c);
+	hash = fnv1a(hash, index);
 	memcpy(mac, &hash, MAC_LEN);
 	mac[0] = (mac[0] & ~MAC_GROUP) | MAC_LOCAL;
 }

@@ -4,15 +4,12 @@
 #include <string.h>
 
 #include "core/dirty_log.h"
+#include "core/fnv1a.h"
 #include "core/guest_memory.h"
 #include "core/shell.h"
 
 #define PAGES_PER_MIB  (MiB / PAGE_SIZE)
 #define PAGES_PER_TURN 8192 /* hashed before other work has its turn */
-
-/* FNV-1a's constants, used on words in place of bytes: only changes are looked for. */
-#define HASH_START 0xcbf29ce484222325ull
-#define HASH_PRIME 0x100000001b3ull
 
 /* The memory of one VM as it was at the last verify. */
 static struct {
@@ -33,17 +30,17 @@ static u64 page_hash(const struct memslot *slot, u64 page)
 {
 	static u64 zero_page_hash;
 	const u64 *words;
-	u64 hash = HASH_START;
+	u64 hash = FNV1A_OFFSET_BASIS;
 
 	/* Nobody has touched it, and looking must not do so either. */
 	if (!memslot_is_touched(slot, page * PAGE_SIZE)) {
 		for (unsigned i = 0; !zero_page_hash && i < PAGE_SIZE / sizeof(u64); i++)
-			hash *= HASH_PRIME;
+			hash = fnv1a(hash, 0);
 		return zero_page_hash = zero_page_hash ? zero_page_hash : hash;
 	}
 	words = guest_map(&verify.vm->memory, slot->gpa + page * PAGE_SIZE, PAGE_SIZE, GUEST_READ);
 	for (unsigned i = 0; words && i < PAGE_SIZE / sizeof(u64); i++)
-		hash = (hash ^ words[i]) * HASH_PRIME;
+		hash = fnv1a(hash, words[i]);
 	return hash;
 }
 
@@ -187,52 +184,74 @@ static enum shell_result verify_vm(struct vm *vm)
 	return pending(dirty_log_harvest(vm, start_verify, NULL), vm);
 }
 
+/* What leaves the log here, verify would take for unnoticed. */
+static void end_verify(const struct vm *vm)
+{
+	if (verify.vm == vm)
+		forget_hashes();
+}
+
+static enum shell_result start_log(struct vm *vm)
+{
+	if (!dirty_log_is_on(vm))
+		return pending(dirty_log_start(vm, started, NULL), vm);
+	shell_print("The dirty log of VM %s is on already.\n", vm->config->name);
+	return SHELL_DONE;
+}
+
 static enum shell_result stop_log(struct vm *vm)
 {
-	enum firn_err err = dirty_log_stop(vm);
+	enum firn_err err;
 
+	end_verify(vm);
+	err = dirty_log_stop(vm);
 	if (err != FIRN_OK)
 		return pending(err, vm);
 	shell_print("The dirty log of VM %s is off.\n", vm->config->name);
 	return SHELL_DONE;
 }
 
-static bool is_action(const char *what)
+static enum shell_result count_pages(struct vm *vm)
 {
-	return strcmp(what, "start") == 0 || strcmp(what, "stop") == 0 ||
-	       strcmp(what, "verify") == 0;
+	end_verify(vm);
+	return pending(dirty_log_harvest(vm, report_pages, NULL), vm);
+}
+
+static const struct action {
+	const char *name;
+	bool needs_log;
+	enum shell_result (*run)(struct vm *vm);
+} actions[] = {
+	{ "", true, count_pages },
+	{ "start", false, start_log },
+	{ "stop", true, stop_log },
+	{ "verify", true, verify_vm },
+};
+
+static const struct action *find_action(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(actions); i++)
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+	return NULL;
 }
 
 enum shell_result shell_dirty(const struct shell_line *line)
 {
-	const char *what = line->arg[1];
+	const char *name = line->arg[1] ? line->arg[1] : "";
+	const struct action *action = find_action(name);
 	struct vm *vm = shell_vm(line->arg[0]);
 
 	if (!vm)
 		return SHELL_DONE;
-	if (what && !is_action(what)) {
-		shell_print("dirty %s: expected start, stop or verify\n", what);
-		return SHELL_DONE;
-	}
-	if (busy) {
+	if (!action)
+		shell_print("dirty %s: expected start, stop or verify\n", name);
+	else if (busy)
 		shell_print("the last dirty command is not done yet\n");
-		return SHELL_DONE;
-	}
-	if (what && strcmp(what, "start") == 0 && !dirty_log_is_on(vm))
-		return pending(dirty_log_start(vm, started, NULL), vm);
-	if (what && strcmp(what, "start") == 0) {
-		shell_print("The dirty log of VM %s is on already.\n", vm->config->name);
-		return SHELL_DONE;
-	}
-	if (!dirty_log_is_on(vm)) {
+	else if (action->needs_log && !dirty_log_is_on(vm))
 		shell_print("The dirty log of VM %s is off: \"dirty %s start\" starts it.\n",
 			    vm->config->name, vm->config->name);
-		return SHELL_DONE;
-	}
-	if (what && strcmp(what, "verify") == 0)
-		return verify_vm(vm);
-	/* What these take out of the log, verify would miss. */
-	if (verify.vm == vm)
-		forget_hashes();
-	return what ? stop_log(vm) : pending(dirty_log_harvest(vm, report_pages, NULL), vm);
+	else
+		return action->run(vm);
+	return SHELL_DONE;
 }
