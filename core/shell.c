@@ -125,8 +125,8 @@ void shell_leave(void)
 void shell_init(void)
 {
 	static const char hint[] = "Ctrl-] switches between a guest's console and the firn> "
-				   "prompt; \"help\" lists "
-				   "the commands there.\n";
+				   "prompt; "
+				   "\"help\" lists the commands there.\n";
 
 	log_fresh_line();
 	log_write_raw(hint, sizeof(hint) - 1);

@@ -23,7 +23,7 @@ void edit_hide(void);
 
 /*
  * Calls add() with each word that could stand at the place of the last word of line, whatever
- * has been typed of it. Provided by shell.c.
+ * has been typed of it. Provided by shell_help.c.
  */
 void shell_candidates(const char *line, void (*add)(const char *word));
 

@@ -45,10 +45,10 @@ static bool parse_word(struct request *r, const char *word)
 			r->kinds |= TRACE_KIND(kind);
 			return true;
 		}
-	r->on |= strcmp(word, "on") == 0;
-	r->off |= strcmp(word, "off") == 0;
-	if (strcmp(word, "on") == 0 || strcmp(word, "off") == 0)
-		return true;
+	if (strcmp(word, "on") == 0)
+		return r->on = true;
+	if (strcmp(word, "off") == 0)
+		return r->off = true;
 	shell_print("\"%s\": expected a vCPU, on, off, exit, irq or mmio\n", word);
 	return false;
 }
