@@ -115,8 +115,10 @@ void lapic_timer_detach(struct lapic *lapic)
 
 void lapic_timer_attach(struct lapic *lapic)
 {
+	bool over = lapic->timer_mode == TIMER_TSC_DEADLINE && !lapic->tsc_deadline;
+
 	/* Not if the console has set it meanwhile. */
-	if (lapic->timer_detached && !lapic->timer.armed)
+	if (lapic->timer_detached && !lapic->timer.armed && !over)
 		timer_set(&lapic->timer, lapic->timer.deadline);
 	lapic->timer_detached = false;
 }
@@ -183,6 +185,7 @@ void lapic_timer_set_initial(struct lapic *lapic, u32 count)
 	/* Ignored in TSC-deadline mode (SDM 3A 10.5.4.1), where the register stays 0. */
 	if (counts(lapic->timer_mode)) {
 		timer_cancel(&lapic->timer);
+		lapic->timer_detached = false;
 		lapic->timer_initial = count;
 		lapic->timer_start = clock_tsc();
 		lapic->timer_period = (u64)count * current_divisor(lapic);

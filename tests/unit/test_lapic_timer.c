@@ -512,6 +512,24 @@ static void test_a_timer_set_while_detached(void **state)
 	lapic_timer_attach(apic);
 	assert_int_equal(timer_next(), START + 80000);
 	lapic_timer_detach(apic);
+	set_deadline(0);
+	lapic_timer_attach(apic);
+	assert_int_equal(timer_next(), TIMER_NEVER);
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR);
+	lapic_write(apic, APIC_TIMER_INITIAL, 50000);
+	lapic_timer_detach(apic);
+	lapic_write(apic, APIC_TIMER_INITIAL, 0);
+	lapic_timer_attach(apic);
+	assert_int_equal(timer_next(), TIMER_NEVER);
+	lapic_write(apic, APIC_LVT_TIMER, VECTOR | TSC_DEADLINE);
+	set_deadline(START + 50000);
+	lapic_timer_detach(apic);
+	set_deadline(START + 10000);
+	assert_true(fires_at(START + 10000)); /* once */
+	lapic_timer_attach(apic);
+	assert_int_equal(timer_next(), TIMER_NEVER);
+	set_deadline(START + 50000);
+	lapic_timer_detach(apic);
 	lapic_reset(apic, false);
 	lapic_timer_attach(apic);
 	assert_int_equal(timer_next(), TIMER_NEVER);
