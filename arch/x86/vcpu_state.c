@@ -206,13 +206,11 @@ static void reset_fpu(struct vcpu *vcpu)
 	vcpu->arch.xss = 0;
 }
 
-static void reset_registers(struct vcpu *vcpu)
+static void reset_registers(struct vcpu *vcpu, u64 cr0)
 {
 	struct arch_vcpu *a = &vcpu->arch;
-	static const enum vreg zero[] = { VREG_RSP,	     VREG_CR3,
-					  VREG_CR4,	     VREG_EFER,
-					  VREG_SYSENTER_CS,  VREG_SYSENTER_ESP,
-					  VREG_SYSENTER_EIP, VREG_INTERRUPTIBILITY };
+	static const enum vreg zero[] = { VREG_RSP, VREG_CR3, VREG_CR4, VREG_EFER,
+					  VREG_INTERRUPTIBILITY };
 	u32 signature[4];
 
 	memset(a->gpr, 0, sizeof(a->gpr));
@@ -221,24 +219,34 @@ static void reset_registers(struct vcpu *vcpu)
 	memset(a->dr, 0, sizeof(a->dr));
 	a->dr6 = DR6_RESET;
 	a->cr2 = 0;
-	a->star = a->lstar = a->cstar = a->sfmask = a->kernel_gs_base = a->tsc_aux = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(zero); i++)
 		virt_set(vcpu, zero[i], 0);
-	virt_set(vcpu, VREG_CR0, CR0_CD | CR0_NW | CR0_ET);
+	virt_set(vcpu, VREG_CR0, cr0);
 	virt_set(vcpu, VREG_RIP, 0xfff0);
 	virt_set(vcpu, VREG_RFLAGS, RFLAGS_ONE);
 	virt_set(vcpu, VREG_DR7, DR7_RESET);
-	virt_set(vcpu, VREG_PAT, PAT_RESET_VALUE);
 	reset_segments(vcpu);
+}
+
+static void reset_common(struct vcpu *vcpu, u64 cr0)
+{
+	guest_walk_forget(vcpu);
+	reset_registers(vcpu, cr0);
+	virt_reset_vendor(vcpu);
+	virt_update_apic_mode(vcpu);
+	virt_flush_guest_tlb(vcpu);
 }
 
 void virt_vcpu_reset(struct vcpu *vcpu)
 {
 	virt_vcpu_load(vcpu);
-	guest_walk_forget(vcpu);
-	reset_registers(vcpu);
+	virt_set(vcpu, VREG_PAT, PAT_RESET_VALUE);
 	reset_fpu(vcpu);
-	virt_reset_vendor(vcpu);
-	virt_update_apic_mode(vcpu);
-	virt_flush_guest_tlb(vcpu);
+	reset_common(vcpu, CR0_CD | CR0_NW | CR0_ET);
+}
+
+void virt_vcpu_init(struct vcpu *vcpu)
+{
+	virt_vcpu_sync(vcpu);
+	reset_common(vcpu, (virt_get(vcpu, VREG_CR0) & (CR0_CD | CR0_NW)) | CR0_ET);
 }

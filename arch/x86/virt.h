@@ -104,7 +104,12 @@ enum firn_err virt_vm_create(struct vm *vm);
 void virt_vm_destroy(struct vm *vm);
 enum firn_err virt_vcpu_create(struct vcpu *vcpu);
 void virt_vcpu_destroy(struct vcpu *vcpu);
-void virt_vcpu_reset(struct vcpu *vcpu); /* power-on state, SDM 3A 9.1.1 */
+/*
+ * Power-on state, and that after INIT, which leaves the FPU and XCR0 alone (SDM 3A table 9-1); both but for
+ * MSRs. virt_vcpu_reload() must follow.
+ */
+void virt_vcpu_reset(struct vcpu *vcpu);
+void virt_vcpu_init(struct vcpu *vcpu);
 
 /*
  * The nested page tables. map: page-aligned, replaces what is there; may be called while vCPUs run

@@ -148,10 +148,8 @@ void arch_vcpu_reset(struct vcpu *vcpu, const struct boot_state *boot)
 
 void arch_vcpu_init(struct vcpu *vcpu)
 {
-	virt_vcpu_load(vcpu);
-	pmu_save(vcpu);
 	lapic_reset(&vcpu->arch.lapic, true);
-	virt_vcpu_reset(vcpu);
+	virt_vcpu_init(vcpu);
 	guest_msr_reset(vcpu, true);
 	virt_vcpu_reload(vcpu);
 }

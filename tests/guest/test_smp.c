@@ -16,6 +16,7 @@
 static struct ap {
 	volatile unsigned starts, pings, nmis, tsc_backwards, counted, left_hlt;
 	volatile u64 apic_base, lstar, cr0;
+	volatile u16 fpu_control;
 } ap[SMP_MAX];
 
 static volatile unsigned go, tsc_turn;
@@ -58,6 +59,8 @@ static void compare_tsc(struct ap *me)
 	}
 }
 
+static const u16 fpu_control = 0x27f; /* not what reset or FNINIT set */
+
 static void ap_main(void)
 {
 	struct ap *me = &ap[smp_id() % SMP_MAX];
@@ -65,6 +68,8 @@ static void ap_main(void)
 	me->apic_base = rdmsr(MSR_IA32_APIC_BASE);
 	me->lstar = rdmsr(MSR_LSTAR);
 	me->cr0 = read_cr0();
+	__asm__ volatile("fnstcw %0" : "=m"(me->fpu_control));
+	__asm__ volatile("fldcw %0" : : "m"(fpu_control));
 	apic_write(APIC_SVR, APIC_SVR_ENABLE | APIC_SPURIOUS);
 	wrmsr(MSR_LSTAR, 0x1000);
 	me->counted = 0;
@@ -155,6 +160,8 @@ static void check_restart(void)
 	smp_start(1);
 	check("INIT and SIPI start a running processor anew",
 	      wait_count(&ap[1].starts, 2, PATIENCE), "%u starts", ap[1].starts);
+	check_eq("INIT leaves LSTAR alone", ap[1].lstar, 0x1000);
+	check_eq("INIT leaves the FPU alone", ap[1].fpu_control, fpu_control);
 }
 
 static void halt_masked(void)
