@@ -5,6 +5,8 @@
 #include "arch/x86/x86.h"
 
 #define DIVISOR_115200 1
+/* Nobody answers: some management controllers take their UART away while the machine runs. */
+#define LSR_ABSENT 0xff
 
 /* Two patterns: an empty bus floats to one value, and a capture of the bus would keep the last. */
 bool uart_probe(u16 port)
@@ -17,7 +19,7 @@ bool uart_probe(u16 port)
 		if (inb(port + UART_SCR) != pattern[i])
 			return false;
 	}
-	return inb(port + UART_LSR) != 0xff;
+	return inb(port + UART_LSR) != LSR_ABSENT;
 }
 
 void uart_setup(u16 port)
@@ -48,7 +50,9 @@ void uart_send(u16 port, u8 byte)
 
 int uart_receive(u16 port)
 {
-	return inb(port + UART_LSR) & LSR_DATA_READY ? inb(port + UART_RBR_THR) : -1;
+	u8 lsr = inb(port + UART_LSR);
+
+	return lsr != LSR_ABSENT && (lsr & LSR_DATA_READY) ? inb(port + UART_RBR_THR) : -1;
 }
 
 void uart_enable_interrupts(u16 port, bool receive, bool transmit)

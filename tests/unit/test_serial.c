@@ -27,6 +27,7 @@ static struct {
 	u8 ier, lcr, scratch;
 	bool thr_pending; /* "the transmitter is empty" was not read from IIR yet */
 	bool line, edge;
+	bool gone;		  /* nobody answers any more */
 	unsigned slow, countdown; /* reads of LSR for one byte, until the next has left */
 	unsigned sending;
 	u8 rx[UART_FIFO_SIZE];
@@ -112,6 +113,10 @@ u32 fake_in(u16 port, unsigned width)
 	assert_int_equal(width, 1);
 	assert_false((uart.lcr & LCR_DLAB) && port <= UART_COM1_PORT + UART_IER);
 	count_access();
+	if (uart.gone) {
+		assert_true(uart.accesses < 100000);
+		return 0xff;
+	}
 	switch (port - UART_COM1_PORT) {
 	case UART_RBR_THR:
 		value = read_data();
@@ -435,6 +440,23 @@ static void test_polled(void **state)
 	assert_typed("v");
 }
 
+/* Its status says "a byte is there" for ever, and "room" for what is lost then. */
+static void test_uart_that_goes_away(void **state)
+{
+	(void)state;
+	start(ERR_NOENT);
+	uart.gone = true;
+	/* Later than the last look of earlier tests. */
+	for (unsigned ms = 1000; ms < 1100; ms++) {
+		fake_set_clock_ns(ms * NS_PER_MS);
+		run_until_asleep();
+		if (ms == 1050)
+			write_lines(1024);
+	}
+	assert_typed("");
+	assert_true(console_tx_room() > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +471,7 @@ int main(void)
 		cmocka_unit_test_setup(test_what_there_is_room_for_does_not_wait, setup),
 		cmocka_unit_test_setup(test_slow_transmitter, setup),
 		cmocka_unit_test_setup(test_polled, setup),
+		cmocka_unit_test_setup(test_uart_that_goes_away, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
