@@ -122,9 +122,23 @@ struct guest_loop {
 	u64 slice_end;
 };
 
+/* Where a loop looks for work that is to wait: there is none. */
+extern struct work *const guest_loop_no_work;
+/*
+ * Work is pending before the guest has begun. It has just been run, so who posts it does so again and
+ * again, and the guest would never get anywhere: until a time that is returned the work waits.
+ */
+u64 guest_loop_grace(u64 slice_end);
+
 static inline struct guest_loop guest_loop_begin(u64 slice_end)
 {
-	return (struct guest_loop){ timer_next_at(), work_pending_at(), slice_end };
+	struct work *const *work = work_pending_at();
+
+	if (unlikely(work_pending())) {
+		work = &guest_loop_no_work;
+		slice_end = guest_loop_grace(slice_end);
+	}
+	return (struct guest_loop){ timer_next_at(), work, slice_end };
 }
 
 /* The guest has to leave by then: TSC. */
@@ -148,7 +162,7 @@ static inline bool guest_nmi_pending(const struct vcpu *vcpu)
 }
 
 /* Out of line in guest_loop.c. False: *stop says why the vCPU gives up the CPU. */
-bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop);
+bool guest_may_run(struct vcpu *vcpu, const struct guest_loop *loop, enum vcpu_stop *stop);
 /* The time of guest_loop_until() has come: runs timers; at the slice's end like guest_may_run(). */
 bool guest_loop_time(struct vcpu *vcpu, const struct guest_loop *loop, u64 now,
 		     enum vcpu_stop *stop);

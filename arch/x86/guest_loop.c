@@ -3,6 +3,17 @@
 #include "arch/x86/guest_exits.h"
 
 #include "arch/x86/virt.h"
+#include "core/arch.h"
+
+/* Longer than posting takes, shorter than what anybody notices who waits for work. */
+#define GRACE_NS (50 * 1000)
+
+struct work *const guest_loop_no_work = NULL;
+
+u64 guest_loop_grace(u64 slice_end)
+{
+	return MIN(slice_end, clock_tsc() + clock_ns_to_tsc(GRACE_NS));
+}
 
 /* It executed HLT: does that end at once? */
 static bool halt_is_over(struct vcpu *vcpu)
@@ -16,13 +27,13 @@ static bool halt_is_over(struct vcpu *vcpu)
 	return (rflags & RFLAGS_TF) || vcpu_can_wake(vcpu);
 }
 
-bool guest_may_run(struct vcpu *vcpu, enum vcpu_stop *stop)
+bool guest_may_run(struct vcpu *vcpu, const struct guest_loop *loop, enum vcpu_stop *stop)
 {
 	if (__atomic_load_n(&vcpu->events, __ATOMIC_ACQUIRE) & VCPU_EVENTS_STOPPING) {
 		*stop = VCPU_STOP_EVENT;
 		return false;
 	}
-	if (work_pending()) {
+	if (__atomic_load_n(loop->work, __ATOMIC_RELAXED)) {
 		*stop = VCPU_STOP_PREEMPTED;
 		return false;
 	}
@@ -45,6 +56,6 @@ bool guest_loop_time(struct vcpu *vcpu, const struct guest_loop *loop, u64 now,
 		return true;
 	*stop = VCPU_STOP_PREEMPTED;
 	/* Its stop or halt is the better reason. */
-	guest_may_run(vcpu, stop);
+	guest_may_run(vcpu, loop, stop);
 	return false;
 }

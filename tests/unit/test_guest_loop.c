@@ -66,7 +66,7 @@ static void expect_stop(enum vcpu_stop expected)
 	enum vcpu_stop stop = VCPU_STOP_PREEMPTED;
 
 	assert_true(guest_needs_service(vcpu, &loop));
-	assert_false(guest_may_run(vcpu, &stop));
+	assert_false(guest_may_run(vcpu, &loop, &stop));
 	assert_int_equal(stop, expected);
 }
 
@@ -78,10 +78,10 @@ static void hlt_keeps_whether_interrupts_are_on(void **state)
 	(void)state;
 	vcpu->state = VCPU_HALTED;
 	virt_set(vcpu, VREG_RFLAGS, RFLAGS_ONE);
-	assert_false(guest_may_run(vcpu, &stop));
+	assert_false(guest_may_run(vcpu, &loop, &stop));
 	assert_true(vcpu->arch.halt_masked);
 	virt_set(vcpu, VREG_RFLAGS, RFLAGS_ONE | RFLAGS_IF);
-	assert_false(guest_may_run(vcpu, &stop));
+	assert_false(guest_may_run(vcpu, &loop, &stop));
 	assert_false(vcpu->arch.halt_masked);
 }
 
@@ -92,10 +92,10 @@ static void hlt_keeps_whether_nmis_are_blocked(void **state)
 	(void)state;
 	vcpu->state = VCPU_HALTED;
 	virt_set(vcpu, VREG_INTERRUPTIBILITY, VREG_NMI_BLOCKING);
-	assert_false(guest_may_run(vcpu, &stop));
+	assert_false(guest_may_run(vcpu, &loop, &stop));
 	assert_true(vcpu->arch.halt_nmi_blocked);
 	virt_set(vcpu, VREG_INTERRUPTIBILITY, 0);
-	assert_false(guest_may_run(vcpu, &stop));
+	assert_false(guest_may_run(vcpu, &loop, &stop));
 	assert_false(vcpu->arch.halt_nmi_blocked);
 }
 
@@ -106,7 +106,7 @@ static void hlt_in_a_single_step(void **state)
 	(void)state;
 	vcpu->state = VCPU_HALTED;
 	virt_set(vcpu, VREG_RFLAGS, RFLAGS_ONE | RFLAGS_TF);
-	assert_true(guest_may_run(vcpu, &stop));
+	assert_true(guest_may_run(vcpu, &loop, &stop));
 	assert_int_equal(vcpu->state, VCPU_RUNNABLE);
 }
 
@@ -116,7 +116,7 @@ static void nothing_to_do(void **state)
 
 	(void)state;
 	assert_false(guest_needs_service(vcpu, &loop));
-	assert_true(guest_may_run(vcpu, &stop));
+	assert_true(guest_may_run(vcpu, &loop, &stop));
 	/* It only ends HLT, which there is none. */
 	vcpu->events = VCPU_EVENT_UNHALT;
 	assert_false(guest_needs_service(vcpu, &loop));
@@ -135,7 +135,7 @@ static void events(void **state)
 	}
 	vcpu->events = VCPU_EVENT_NMI;
 	assert_true(guest_needs_service(vcpu, &loop));
-	assert_true(guest_may_run(vcpu, &stop));
+	assert_true(guest_may_run(vcpu, &loop, &stop));
 	assert_true(guest_nmi_pending(vcpu));
 }
 
@@ -148,6 +148,38 @@ static void posted_work(void **state)
 	expect_stop(VCPU_STOP_EVENT);
 }
 
+/* Who posts work without end does not keep guests from running. */
+static void work_from_the_beginning(void **state)
+{
+	const u64 grace = clock_ns_to_tsc(50000);
+	enum vcpu_stop stop;
+
+	(void)state;
+	fake_set_tsc(100);
+	work_post(0, &work);
+	loop = guest_loop_begin(~0ull);
+	assert_int_equal(guest_loop_until(&loop), 100 + grace);
+	assert_false(guest_needs_service(vcpu, &loop));
+	vcpu->state = VCPU_HALTED;
+	can_wake = true;
+	assert_true(guest_may_run(vcpu, &loop, &stop));
+	assert_int_equal(vcpu->state, VCPU_RUNNABLE);
+	assert_true(guest_loop_time(vcpu, &loop, 99 + grace, &stop));
+	assert_false(guest_loop_time(vcpu, &loop, 100 + grace, &stop));
+	assert_int_equal(stop, VCPU_STOP_PREEMPTED);
+	vcpu->events = VCPU_EVENT_STOP;
+	expect_stop(VCPU_STOP_EVENT);
+	vcpu->events = 0;
+	/* A slice that ends earlier ends earlier. */
+	loop = guest_loop_begin(200);
+	assert_int_equal(guest_loop_until(&loop), 200);
+	work_run();
+	loop = guest_loop_begin(SLICE_END);
+	assert_int_equal(guest_loop_until(&loop), SLICE_END);
+	work_post(0, &work);
+	expect_stop(VCPU_STOP_PREEMPTED);
+}
+
 static void halted(void **state)
 {
 	enum vcpu_stop stop;
@@ -158,7 +190,7 @@ static void halted(void **state)
 	assert_int_equal(vcpu->state, VCPU_HALTED);
 	can_wake = true;
 	assert_true(guest_needs_service(vcpu, &loop));
-	assert_true(guest_may_run(vcpu, &stop));
+	assert_true(guest_may_run(vcpu, &loop, &stop));
 	assert_int_equal(vcpu->state, VCPU_RUNNABLE);
 }
 
@@ -213,6 +245,7 @@ int main(void)
 		TEST(hlt_in_a_single_step),
 		TEST(events),
 		TEST(posted_work),
+		TEST(work_from_the_beginning),
 		TEST(halted),
 		TEST(due_timers),
 		TEST(until_the_timer_or_the_slice),

@@ -40,7 +40,7 @@ enum vcpu_stop vmx_run(struct vcpu *vcpu, u64 slice_end)
 			until = guest_loop_until(&loop);
 		}
 		if (unlikely(guest_needs_service(vcpu, &loop))) {
-			if (!guest_may_run(vcpu, &stop))
+			if (!guest_may_run(vcpu, &loop, &stop))
 				return stop;
 			if (guest_nmi_pending(vcpu))
 				vmx_prepare_nmi(vcpu);
