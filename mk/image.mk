@@ -30,6 +30,7 @@ image: $(RUN_IMAGE)
 
 ## run: boot that image in the best emulator here, or ON=bochs|qemu|kvm; its console is this terminal
 run: deps
+	@test -f $(RUN_CONFIG) || { echo 'make run: there is no $(RUN_CONFIG); GUEST is shell or debian' >&2; exit 1; }
 	@$(BUILD) $(RUN_IMAGE)
 	@tools/emulate --on $(ON) --interactive --cpus $(RUN_CPUS) --memory $(RUN_MEMORY) \
 		--firmware $(RUN_FIRMWARE) $(RUN_IMAGE)
