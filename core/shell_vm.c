@@ -116,8 +116,11 @@ enum shell_result shell_console(const struct shell_line *line)
 {
 	struct vm *vm = shell_vm(line->arg[0]);
 
-	if (vm)
-		console_focus(vm);
+	if (!vm)
+		return SHELL_DONE;
+	console_focus(vm);
+	if (vm->state != VM_RUNNING)
+		shell_print("VM %s is %s\n", vm->config->name, vm_state_name[vm->state]);
 	return SHELL_DONE;
 }
 

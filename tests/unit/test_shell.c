@@ -303,7 +303,7 @@ static void test_console_command(void **state)
 	keys("console tests\r");
 	assert_ptr_equal(focus, &vm[1]);
 	/* No prompt: the VM has the screen. */
-	assert_string_equal(screen, "console tests\n");
+	assert_string_equal(screen, "console tests\nVM tests is stopped\n");
 	clear_screen();
 	log_info("event");
 	assert_string_equal(screen, "[    1.000] event\n");
