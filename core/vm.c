@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of VMs, their making and their life. */
+/* The table of VMs, their creation and their life. */
 #include "core/vm.h"
 
 #include <stdio.h>
@@ -113,7 +113,7 @@ static void free_memory(struct vm *vm)
 	}
 }
 
-static enum firn_err make_memory(struct vm *vm)
+static enum firn_err create_memory(struct vm *vm)
 {
 	u64 memory = vm->config->memory;
 	enum firn_err err = add_ram(vm, 0, guest_ram_below_hole(memory));
@@ -124,10 +124,10 @@ static enum firn_err make_memory(struct vm *vm)
 }
 
 /*
- * Making
+ * Creation
  */
 
-static enum firn_err make_vcpus(struct vm *vm)
+static enum firn_err create_vcpus(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->config->max_cpus; i++) {
 		struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
@@ -145,7 +145,7 @@ static enum firn_err make_vcpus(struct vm *vm)
 	return FIRN_OK;
 }
 
-static enum firn_err make_devices(struct vm *vm)
+static enum firn_err create_devices(struct vm *vm)
 {
 	vm->console = vm_console_create(vm);
 	return vm->console ? vdevs_create(vm) : ERR_NOMEM;
@@ -153,8 +153,8 @@ static enum firn_err make_devices(struct vm *vm)
 
 static void complete_transition(struct work *work);
 
-/* A VM that could not be made gives everything back. */
-static void unmake(struct vm *vm)
+/* For a VM that could not be created: gives back what there is of it. */
+static void destroy_vm(struct vm *vm)
 {
 	if (vm->vdevs)
 		vdevs_destroy(vm);
@@ -170,9 +170,9 @@ static void unmake(struct vm *vm)
 	free(vm);
 }
 
-/* What the VM took is free again. */
-static void say_why_not_made(const struct vm_config *config, const char *step, enum firn_err err,
-			     struct load_error *error)
+/* After destroy_vm(), so that the amounts are those that the VM would find. */
+static void explain_failure(const struct vm_config *config, const char *step, enum firn_err err,
+			    struct load_error *error)
 {
 	struct pmem_stats st;
 	int len = snprintf(error->text, sizeof(error->text), "%s: %s", step, firn_strerror(err));
@@ -186,8 +186,10 @@ static void say_why_not_made(const struct vm_config *config, const char *step, e
 		 (unsigned long long)(pmem_largest(HUGE_PAGE) / MiB));
 }
 
+/* A bit each, as in vm->present. */
 static u64 initial_vcpus(const struct vm_config *config)
 {
+	_Static_assert(VM_MAX_VCPUS == 64, "vm->present has a bit for each");
 	return ~0ull >> (VM_MAX_VCPUS - config->cpus);
 }
 
@@ -195,27 +197,26 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 {
 	static const struct {
 		const char *what;
-		enum firn_err (*make)(struct vm *vm);
+		enum firn_err (*create)(struct vm *vm);
 	} steps[] = {
 		{ "a CPU that it may run on", sched_admit },
-		{ "memory", make_memory },
+		{ "memory", create_memory },
 		{ "page tables", arch_vm_create },
-		{ "vCPUs", make_vcpus },
-		{ "devices", make_devices },
+		{ "vCPUs", create_vcpus },
+		{ "devices", create_devices },
 	};
 	enum firn_err err = nr_vms < CONFIG_MAX_VMS ? ERR_NOMEM : ERR_FULL;
-	struct vm *vm = err == ERR_NOMEM ? calloc(1, sizeof(*vm)) : NULL;
-	const char *lacks;
+	const char *lacks = config->cet ? arch_cet_lacks() : NULL;
+	struct vm *vm;
 
+	if (lacks) {
+		snprintf(error->text, sizeof(error->text), "cet = yes: %s", lacks);
+		return ERR_UNSUPPORTED;
+	}
+	vm = err == ERR_NOMEM ? calloc(1, sizeof(*vm)) : NULL;
 	if (!vm) {
 		snprintf(error->text, sizeof(error->text), "%s", firn_strerror(err));
 		return err;
-	}
-	lacks = config->cet ? arch_cet_lacks() : NULL;
-	if (lacks) {
-		snprintf(error->text, sizeof(error->text), "cet = yes: %s", lacks);
-		free(vm);
-		return ERR_UNSUPPORTED;
 	}
 	vm->id = nr_vms;
 	vm->config = config;
@@ -223,11 +224,11 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 	vm->present = initial_vcpus(config);
 	vm->transition_work.run = complete_transition;
 	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
-		err = steps[i].make(vm);
+		err = steps[i].create(vm);
 		if (err == FIRN_OK)
 			continue;
-		unmake(vm);
-		say_why_not_made(config, steps[i].what, err, error);
+		destroy_vm(vm);
+		explain_failure(config, steps[i].what, err, error);
 		return err;
 	}
 	vms[nr_vms++] = vm;
@@ -442,7 +443,7 @@ enum firn_err vm_resume(struct vm *vm)
 /* The guest keeps the vCPUs that it was given. */
 static void restart(struct vm *vm)
 {
-	struct load_error error;
+	struct load_error error = { "" };
 
 	vm->state = VM_STOPPED;
 	if (load_and_run(vm, &error) != FIRN_OK)

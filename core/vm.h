@@ -109,18 +109,26 @@ void vm_send_msi(struct vm *vm, u64 address, u32 data);
  * The rest is for the boot CPU only.
  */
 
-/* Makes a stopped VM with its memory and devices. The error text says what failed. */
+/*
+ * A new, stopped VM with its memory, vCPUs and devices; config stays with it. ERR_UNSUPPORTED (cet = yes
+ * on a machine without), ERR_NOMEM, ERR_FULL (as many VMs as there may be, or memory in too many
+ * pieces), and what scheduler, arch/ and devices refuse it by; the text says which of them.
+ */
 enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct load_error *err);
 /*
  * Loads the guest's files and lets it run from the start, with as many vCPUs as its configuration
- * says. ERR_STATE unless stopped or crashed.
+ * says. ERR_STATE unless stopped or crashed; else the loader's error, or that of vdevs_reset(): the VM
+ * is not running, and the text says why.
  */
 enum firn_err vm_start(struct vm *vm, struct load_error *err);
-/* These complete later, on the boot CPU, when every vCPU has stopped. ERR_STATE if not running. */
-enum firn_err vm_pause(struct vm *vm);
-enum firn_err vm_resume(struct vm *vm); /* ERR_STATE unless paused; at once */
-enum firn_err vm_reset(struct vm *vm);	/* running, paused, or crashed */
-enum firn_err vm_stop(struct vm *vm);
+/*
+ * From running they complete later, when every vCPU has stopped, and a stronger request that comes
+ * meanwhile wins; from other states at once. ERR_STATE in states that are not named.
+ */
+enum firn_err vm_pause(struct vm *vm);	/* running */
+enum firn_err vm_resume(struct vm *vm); /* paused */
+enum firn_err vm_reset(struct vm *vm);	/* running, paused, crashed */
+enum firn_err vm_stop(struct vm *vm);	/* running, paused, crashed */
 
 unsigned vm_count(void);
 struct vm *vm_by_id(unsigned id); /* NULL = none */

@@ -581,7 +581,7 @@ void remove_vms(void)
 	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
 		empty_queue(cpu);
 	while (nr_vms)
-		unmake(vms[--nr_vms]);
+		destroy_vm(vms[--nr_vms]);
 	memset(guests, 0, sizeof(guests));
 	nr_done = 0;
 }
