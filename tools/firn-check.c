@@ -3,6 +3,7 @@
  * Would Firn accept this configuration with these files? The answer of Firn's own parser and
  * loaders, for tools/mkimage:   firn-check CONFIG NAME=FILE ...
  * Problems go to stderr as CONFIG:LINE: TEXT; the exit status is 1 then, 2 when a file is unreadable.
+ * A file that the configuration does not name is only noted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +56,24 @@ static const struct loader_file *find_file(const char *name)
 	return NULL;
 }
 
+static bool named[MAX_FILES]; /* by the configuration */
+
 static bool file_exists(void *unused, const char *name)
 {
+	const struct loader_file *file = find_file(name);
+
 	(void)unused;
-	return find_file(name) != NULL;
+	if (file)
+		named[file - files] = true;
+	return file != NULL;
+}
+
+/* No error, but perhaps a line was forgotten. */
+static void print_unnamed(const char *path)
+{
+	for (int i = 0; i < nr_files; i++)
+		if (!named[i])
+			fprintf(stderr, "%s: note: no VM has the file '%s'\n", path, files[i].name);
 }
 
 static void check_vm(const struct vm_config *vm, struct config_errors *errors)
@@ -122,5 +137,6 @@ int main(int argc, char **argv)
 			check_vm(&cfg.vm[i], &errors);
 	}
 	print_errors(argv[1], &errors);
+	print_unnamed(argv[1]);
 	return errors.count ? EXIT_REFUSED : EXIT_GOOD;
 }
