@@ -28,6 +28,15 @@ static enum fault_class class_of(unsigned vector)
 	}
 }
 
+bool exception_sets_rf(unsigned vector)
+{
+	/* Traps and aborts, and NMI, which is no exception. */
+	const u64 without = BIT(VECTOR_DB) | BIT(VECTOR_NMI) | BIT(VECTOR_BP) | BIT(VECTOR_OF) |
+			    BIT(VECTOR_DF) | BIT(VECTOR_MC);
+
+	return !(without & BIT(vector));
+}
+
 enum exception_pair exception_combine(unsigned first, unsigned second)
 {
 	enum fault_class a = class_of(first), b = class_of(second);

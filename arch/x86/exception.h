@@ -14,4 +14,10 @@ enum exception_pair {
 /* Vectors of processor exceptions; any other number counts as benign. Pure. */
 enum exception_pair exception_combine(unsigned first, unsigned second);
 
+/*
+ * Does RF get set in the flags that the exception pushes (SDM 3B 17.3.1.1)? So it is with faults, whose
+ * instruction may come again. An event that is injected pushes the flags as they are (SDM 3C 26.6.1.1).
+ */
+bool exception_sets_rf(unsigned vector);
+
 #endif

@@ -203,6 +203,39 @@ static void check_watchpoint(void)
 	__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ull));
 }
 
+static unsigned stops, faults;
+extern char bad_rdmsr[], after_bad_rdmsr[];
+
+/* As debuggers do, so that the instruction goes on. */
+static void stop_at_breakpoint(struct interrupt_frame *frame)
+{
+	stops++;
+	frame->rflags |= RFLAGS_RF;
+}
+
+static void try_again_once(struct interrupt_frame *frame)
+{
+	if (faults++)
+		frame->rip = (u64)after_bad_rdmsr;
+}
+
+/* SDM 3B 17.3.1.1: a fault's handler that returns does not stop at the breakpoint a second time. */
+static void check_fault_at_breakpoint(void)
+{
+	set_handler(VECTOR_DB, stop_at_breakpoint);
+	set_handler(VECTOR_GP, try_again_once);
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr7" : : "r"(bad_rdmsr), "r"(0x401ull));
+	__asm__ volatile("mov $0x12345678, %%ecx\nbad_rdmsr: rdmsr\nafter_bad_rdmsr:"
+			 :
+			 :
+			 : "rax", "rcx", "rdx", "memory");
+	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ull));
+	set_handler(VECTOR_DB, NULL);
+	set_handler(VECTOR_GP, NULL);
+	check_eq("RDMSR raises #GP at each try", faults, 2);
+	check_eq("and its breakpoint #DB at the first one", stops, 1);
+}
+
 /* #GP whose gate is not present: #NP while delivering a contributory exception. */
 static void check_double_fault(void)
 {
@@ -295,6 +328,7 @@ GUEST_TEST(exceptions)
 	check_single_step();
 	check_breakpoint();
 	check_watchpoint();
+	check_fault_at_breakpoint();
 	check_double_fault();
 	check_injected_double_fault();
 	check_user_mode();

@@ -73,6 +73,17 @@ static void exceptions(void **state)
 	expect_event(EVENT_EXCEPTION, VECTOR_GP, 0);
 }
 
+/* A fault's handler returns to the instruction without stopping at its breakpoint again. */
+static void faults_set_rf(void **state)
+{
+	(void)state;
+	svm_inject(vcpu, VECTOR_DB, 0);
+	assert_false(vmcb->rflags & RFLAGS_RF);
+	svm->queued = 0;
+	svm_inject(vcpu, VECTOR_GP, 0);
+	assert_true(vmcb->rflags & RFLAGS_RF);
+}
+
 static void page_fault_sets_cr2(void **state)
 {
 	(void)state;
@@ -514,6 +525,7 @@ int main(void)
 #define VIRTUAL_TEST(name) cmocka_unit_test_setup_teardown(name, setup_virtual, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(exceptions),
+		TEST(faults_set_rf),
 		TEST(page_fault_sets_cr2),
 		TEST(double_and_triple_fault),
 		TEST(single_step),

@@ -140,6 +140,18 @@ static void reset_forgets(void **state)
 	assert_int_equal(vcpu->arch.vmx.proc_controls, 0);
 }
 
+/* A fault's handler returns to the instruction without stopping at its breakpoint again. */
+static void faults_set_rf(void **state)
+{
+	(void)state;
+	vmcs[GUEST_RFLAGS] = RFLAGS_ONE;
+	vmx_inject(vcpu, VECTOR_DB, 0);
+	assert_int_equal(vmcs[GUEST_RFLAGS], RFLAGS_ONE);
+	vmx_forget_events(vcpu);
+	vmx_inject(vcpu, VECTOR_GP, 0);
+	assert_int_equal(vmcs[GUEST_RFLAGS], RFLAGS_ONE | RFLAGS_RF);
+}
+
 static void fault_upon_fault(void **state)
 {
 	(void)state;
@@ -162,6 +174,7 @@ int main(void)
 		TEST(without_monitor_trap_flag),
 		TEST(nmi_waits_for_what_is_queued),
 		TEST(reset_forgets),
+		TEST(faults_set_rf),
 		TEST(fault_upon_fault),
 	};
 

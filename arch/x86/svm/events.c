@@ -38,6 +38,8 @@ void svm_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
 		vmcb_of(vcpu)->cr2 = vcpu->arch.cr2;
 		svm_changed(vmcb_of(vcpu), CLEAN_CR2);
 	}
+	if (exception_sets_rf(vector))
+		vmcb_of(vcpu)->rflags |= RFLAGS_RF;
 	event = vector | EVENT_EXCEPTION;
 	if (pushes_error(vcpu, vector))
 		event |= EVENT_ERROR_CODE | (u64)error << 32;

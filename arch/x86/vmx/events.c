@@ -41,6 +41,8 @@ void vmx_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error)
 	}
 	if (vector == VECTOR_PF)
 		write_cr2(vcpu->arch.cr2);
+	if (exception_sets_rf(vector))
+		vmwrite(GUEST_RFLAGS, vmread(GUEST_RFLAGS) | RFLAGS_RF);
 	info = vector | INTR_TYPE_HW_EXCEPTION;
 	if (pushes_error(vcpu, vector))
 		info |= INTR_INFO_ERROR_CODE;
