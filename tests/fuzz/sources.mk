@@ -14,6 +14,8 @@ fuzz_emulate_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_b
 	arch/x86/emulate_stack.c arch/x86/emulate_string.c
 fuzz_emulate_LIBS := $(ZYDIS)/libzydis-host.a
 fuzz_http_url_SRC := boot/efi/http_url.c
+fuzz_lapic_SRC := $(LAPIC_SRC) arch/x86/lapic_regs.c
+fuzz_lapic_CFLAGS := -iquote arch/x86 -iquote tests/unit -Wno-missing-field-initializers -Wno-gnu-designator
 fuzz_multiboot_SRC := $(wildcard core/loader/*.c)
 fuzz_multiboot2_info_SRC := boot/efi_memory_map.c boot/handover_build.c boot/memory_map.c \
 	boot/multiboot2/info.c
