@@ -21,7 +21,8 @@ struct vdev_range {
 	void *dev;
 };
 
-#define MAX_RANGES 16
+#define MAX_RANGES  16
+#define TEST_RANGES 2 /* the last ones, with test-devices = yes */
 
 static unsigned list_ranges(struct vm *vm, struct vdev_range *out)
 {
@@ -38,11 +39,10 @@ static unsigned list_ranges(struct vm *vm, struct vdev_range *out)
 		{ &vm->pio, CPU_HOTPLUG_PORT, CPU_HOTPLUG_PORTS, &cpu_hotplug_ops, &d->cpus },
 		{ &vm->pio, PVPANIC_PORT, 1, &pvpanic_ops, vm },
 		{ &vm->pio, POWER_KBC_COMMAND_PORT, 1, &power_kbc_ops, &d->power },
-		/* with test-devices = yes */
 		{ &vm->pio, DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, &debug_exit_ops, &d->test },
 		{ &vm->pio, DEBUG_CONSOLE_PORT, 1, &debug_console_ops, &d->test },
 	};
-	unsigned count = ARRAY_SIZE(ranges) - (vm->config->test_devices ? 0 : 2);
+	unsigned count = ARRAY_SIZE(ranges) - (vm->config->test_devices ? 0 : TEST_RANGES);
 
 	_Static_assert(ARRAY_SIZE(ranges) <= MAX_RANGES, "enlarge MAX_RANGES");
 	for (unsigned i = 0; i < count; i++)
@@ -117,61 +117,60 @@ static void init_devices(struct vm *vm)
 	test_devices_init(&d->test, vm);
 }
 
-/* Each makes what the configuration asks for, in slots of its own. */
-static enum firn_err (*const virtio_makers[])(struct vm *vm) = {
+/* Each creates what the configuration asks for, in slots of its own. */
+static enum firn_err (*const virtio_creators[])(struct vm *vm) = {
 	virtio_rng_create,
 	virtio_blk_create,
 	virtio_net_create,
 	virtio_console_create,
 };
 
-static void destroy_virtio(struct vm *vm)
+static void virtio_for_each(struct vm *vm, void (*fn)(struct virtio_device *device))
 {
 	for (unsigned i = 0; i < PCI_SLOTS; i++)
 		if (vm->vdevs->virtio[i])
-			virtio_destroy(vm->vdevs->virtio[i]);
+			fn(vm->vdevs->virtio[i]);
 }
 
 static enum firn_err create_virtio(struct vm *vm)
 {
 	enum firn_err err = FIRN_OK;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(virtio_makers) && err == FIRN_OK; i++)
-		err = virtio_makers[i](vm);
+	for (unsigned i = 0; i < ARRAY_SIZE(virtio_creators) && err == FIRN_OK; i++)
+		err = virtio_creators[i](vm);
 	if (err != FIRN_OK)
-		destroy_virtio(vm);
+		virtio_for_each(vm, virtio_destroy);
 	return err;
+}
+
+static void unmap(struct virtio_device *device)
+{
+	pci_device_unmap(&device->pci);
+}
+
+static void reset(struct virtio_device *device)
+{
+	spin_lock(&device->lock);
+	virtio_reset(device);
+	spin_unlock(&device->lock);
+	pci_device_reset(&device->pci);
 }
 
 /* The guest may have moved a BAR to where another one was: all go before any comes back. */
 static void reset_virtio(struct vm *vm)
 {
-	struct virtio_device **device = vm->vdevs->virtio;
-
-	for (unsigned i = 0; i < PCI_SLOTS; i++)
-		if (device[i])
-			pci_device_unmap(&device[i]->pci);
-	for (unsigned i = 0; i < PCI_SLOTS; i++)
-		if (device[i]) {
-			spin_lock(&device[i]->lock);
-			virtio_reset(device[i]);
-			spin_unlock(&device[i]->lock);
-			pci_device_reset(&device[i]->pci);
-		}
+	virtio_for_each(vm, unmap);
+	virtio_for_each(vm, reset);
 }
 
 void vdevs_pause(struct vm *vm)
 {
-	for (unsigned i = 0; i < PCI_SLOTS; i++)
-		if (vm->vdevs->virtio[i])
-			virtio_pause(vm->vdevs->virtio[i]);
+	virtio_for_each(vm, virtio_pause);
 }
 
 void vdevs_resume(struct vm *vm)
 {
-	for (unsigned i = 0; i < PCI_SLOTS; i++)
-		if (vm->vdevs->virtio[i])
-			virtio_resume(vm->vdevs->virtio[i]);
+	virtio_for_each(vm, virtio_resume);
 }
 
 enum firn_err vdevs_create(struct vm *vm)
@@ -216,7 +215,7 @@ enum firn_err vdevs_reset(struct vm *vm)
 
 void vdevs_destroy(struct vm *vm)
 {
-	destroy_virtio(vm);
+	virtio_for_each(vm, virtio_destroy);
 	unregister_all(vm);
 	free(vm->vdevs);
 	vm->vdevs = NULL;

@@ -22,8 +22,8 @@ struct vdevs {
 	struct ged ged;
 	struct cpu_hotplug cpus;
 	struct test_devices test; /* on the bus only when the configuration says so */
-	struct virtio_device
-		*virtio[PCI_SLOTS]; /* by device number; virtio_create() puts them here */
+	/* By device number; virtio_create() puts them here, NULL = none. */
+	struct virtio_device *virtio[PCI_SLOTS];
 };
 
 /*
