@@ -94,6 +94,7 @@ static void start_machine(void)
 	log_features();
 }
 
+/* A CPU that hangs as it turns virtualization on holds nobody up. */
 #define REPORT_TIMEOUT_US 100000
 
 static u32 cpus_reported; /* atomic: CPUs that tried to turn virtualization on */
@@ -205,7 +206,7 @@ static void apply_settings(void)
 	}
 }
 
-/* Guests' memory is not Firn's, page tables follow the size of the machine: tests/bench. */
+/* For tests/bench. Page tables are apart, since they follow the size of the machine's memory. */
 static void log_memory(void)
 {
 	struct pmem_stats st;
@@ -222,9 +223,9 @@ static void log_memory(void)
 		  (unsigned long long)(st.used[PMEM_PAGE_TABLE] / KiB));
 }
 
-static bool configured, virtualized;
+static bool configured, virtualized; /* what prepare() found, for run() */
 
-/* Last part, with control-flow enforcement. */
+/* Third part, with control-flow enforcement. */
 static void run(void)
 {
 	unsigned online = cpus_start(ap_main);
@@ -261,13 +262,14 @@ static void prepare(void)
 	cet_host_start(run);
 }
 
+/* First part, on the loader's stack. */
 __no_stack_guard void firn_main(struct handover *from_loader)
 {
 	handover = *from_loader;
 	cpu_init_boot();
 	early_console_init();
-	say_hello();
 	BUG_ON(handover.magic != HANDOVER_MAGIC || handover.version != HANDOVER_VERSION);
+	say_hello();
 	take_memory();
 	BUG_ON(paging_init(&handover) != FIRN_OK);
 	start_machine();
