@@ -66,10 +66,10 @@ static bool has_comment(struct text t)
 	return false;
 }
 
-static void bad_value(const struct setting *s, struct text found, const struct suggestion *best)
+void config_bad_value(const struct setting *s, struct text found, const struct suggestion *best)
 {
 	parser_fail(s->p, "%s = %s: expected %s%s%s", s->key->doc.name, text_quote(found).s,
-		    s->key->doc.value, suggestion_hint(best).s,
+		    s->key->doc.value, best ? suggestion_hint(best).s : "",
 		    has_comment(s->value) ? " (comments have lines of their own)" : "");
 }
 
@@ -85,7 +85,7 @@ static bool choose(const struct setting *s, const struct choice *choices, struct
 		}
 		suggest(&best, found.s, found.len, choices->word);
 	}
-	bad_value(s, found, &best);
+	config_bad_value(s, found, &best);
 	return false;
 }
 
@@ -116,7 +116,7 @@ static void set_number(const struct setting *s)
 	if (text_to_u64(s->value, &value) && value >= 1 && value <= s->key->max)
 		store(s, (unsigned)value);
 	else
-		bad_value(s, s->value, &(struct suggestion){ 0 });
+		config_bad_value(s, s->value, NULL);
 }
 
 /* Reserved on common file systems or by this format's own separators. */
@@ -137,7 +137,7 @@ static bool set_file_name(const struct setting *s, struct text name, struct conf
 	while (n < name.len && is_file_char(name.s[n]))
 		n++;
 	if (n < name.len) {
-		bad_value(s, s->value, &(struct suggestion){ 0 });
+		config_bad_value(s, s->value, NULL);
 		return false;
 	}
 	memcpy(ref->name, name.s, name.len);
@@ -204,7 +204,7 @@ static void set_abi(const struct setting *s)
 	u64 abi;
 
 	if (!text_to_u64(s->value, &abi) || abi < ABI_1 || abi > ABI_NEWEST)
-		bad_value(s, s->value, &(struct suggestion){ 0 });
+		config_bad_value(s, s->value, NULL);
 	else
 		s->p->vm->abi = abi;
 }
@@ -239,7 +239,7 @@ static void set_pin(const struct setting *s)
 		more = text_split(&rest, ',', &range);
 		range = text_trim(more ? range : rest);
 		if (!parse_cpu_range(range, &first, &last)) {
-			bad_value(s, range, &(struct suggestion){ 0 });
+			config_bad_value(s, range, NULL);
 			return;
 		}
 		for (u64 cpu = first; cpu <= last; cpu++) {
@@ -261,7 +261,7 @@ static void set_memory(const struct setting *s)
 	s->p->vm->memory_line = s->p->line;
 	if (!text_to_size(s->value, &bytes) || bytes < MEMORY_MIN || bytes > MEMORY_MAX ||
 	    !IS_ALIGNED(bytes, MEMORY_UNIT))
-		bad_value(s, s->value, &(struct suggestion){ 0 });
+		config_bad_value(s, s->value, NULL);
 	else
 		s->p->vm->memory = bytes;
 }
@@ -302,7 +302,7 @@ static void set_disk(const struct setting *s)
 		parser_fail(s->p, "disk %s: a VM can have at most %d disks", text_quote(name).s,
 			    CONFIG_MAX_DISKS);
 	else if (mode.len && !disk.readonly)
-		bad_value(s, s->value, &(struct suggestion){ 0 });
+		config_bad_value(s, s->value, NULL);
 	else if (set_file_name(s, name, &disk.file))
 		vm->disk[vm->nr_disks++] = disk;
 }
@@ -322,7 +322,7 @@ static void set_yes_no(const struct setting *s)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
 		if (text_is(s->value, others[i].word)) {
-			bad_value(s, s->value, &(struct suggestion){ 0, others[i].meant });
+			config_bad_value(s, s->value, &(struct suggestion){ 0, others[i].meant });
 			return;
 		}
 	set_choice(s);

@@ -37,12 +37,6 @@ static bool parse_mac(struct text t, u8 *mac)
 	return any && !(mac[0] & MAC_GROUP);
 }
 
-static void bad_value(const struct setting *s, struct text found)
-{
-	parser_fail(s->p, "%s = %s: expected %s", s->key->doc.name, text_quote(found).s,
-		    s->key->doc.value);
-}
-
 /* Takes an optional "mac=..."; false after an error. */
 static bool parse_options(const struct setting *s, struct text options, struct config_net *net)
 {
@@ -51,7 +45,7 @@ static bool parse_options(const struct setting *s, struct text options, struct c
 	if (!options.len)
 		return true;
 	if (!text_split(&value, '=', &name) || !text_is(text_trim(name), "mac")) {
-		bad_value(s, options);
+		config_bad_value(s, options, NULL);
 		return false;
 	}
 	net->mac_given = parse_mac(text_trim(value), net->mac);

@@ -84,6 +84,8 @@ struct parser_key {
 	const struct choice *choices;
 	unsigned max;
 };
+/* The error for a value, or a part of it, that the key does not take. best: NULL = nothing is near. */
+void config_bad_value(const struct setting *s, struct text found, const struct suggestion *best);
 extern const struct parser_key config_keys[];
 extern const unsigned config_nr_keys;
 

@@ -718,6 +718,11 @@ static void test_nets(void **state)
 		assert_int_equal(errors.count, 1);
 		assert_int_equal(cfg.vm[0].nr_nets, 0);
 	}
+	parse_vm_key("net", "lan # of the office");
+	assert_string_equal(errors.error[0].text, "net = # of the office: expected the name of a "
+						  "switch, then "
+						  "mac=XX:XX:XX:XX:XX:XX if wanted (comments have "
+						  "lines of their own)");
 	parse_vm_key("net", "lan.1  mac=0A:bC:00:00:00:9f");
 	assert_int_equal(errors.count, 0);
 	assert_string_equal(cfg.vm[0].net[0].network, "lan.1");
