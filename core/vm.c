@@ -18,6 +18,10 @@
 #include "core/vcpu.h"
 #include "core/vdev/vdevs.h"
 
+/* So many resets in a row may come sooner after a start than this. */
+#define QUICK_RESETS_MAX 3
+#define QUICK_RESET_NS	 NS_PER_S
+
 const char *const vm_state_name[VM_STATES] = {
 	[VM_STOPPED] = "stopped",
 	[VM_RUNNING] = "running",
@@ -152,6 +156,7 @@ static enum firn_err create_devices(struct vm *vm)
 }
 
 static void complete_transition(struct work *work);
+static void reset_again(struct timer *timer);
 
 /* For a VM that could not be created: gives back what there is of it. */
 static void destroy_vm(struct vm *vm)
@@ -223,6 +228,7 @@ enum firn_err vm_create(const struct vm_config *config, struct vm **out, struct 
 	vm->abi = config->abi;
 	vm->present = initial_vcpus(config);
 	vm->transition_work.run = complete_transition;
+	vm->reset_timer.fire = reset_again;
 	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
 		err = steps[i].create(vm);
 		if (err == FIRN_OK)
@@ -311,6 +317,7 @@ static enum firn_err load_and_run(struct vm *vm, struct load_error *error)
 		return err;
 	vm->reason[0] = 0;
 	vm->starts++;
+	vm->started = clock_tsc();
 	run_vcpus(vm, true);
 	return FIRN_OK;
 }
@@ -401,6 +408,8 @@ void vm_report_exit_status(struct vm *vm, u8 status)
 	vm->reported = true;
 }
 
+static void finish_transition(struct vm *vm);
+
 static enum firn_err request_if(struct vm *vm, bool possible, enum vm_transition wanted)
 {
 	static const char at_console[] = "asked for at the console";
@@ -413,7 +422,7 @@ static enum firn_err request_if(struct vm *vm, bool possible, enum vm_transition
 	}
 	vm->transition = wanted;
 	snprintf(vm->reason, sizeof(vm->reason), "%s", at_console);
-	complete_transition(&vm->transition_work);
+	finish_transition(vm);
 	return FIRN_OK;
 }
 
@@ -457,9 +466,8 @@ static void count_crash(struct vm *vm)
 	snprintf(vm->last_crash, sizeof(vm->last_crash), "%s", vm->reason);
 }
 
-static void complete_transition(struct work *work)
+static void finish_transition(struct vm *vm)
 {
-	struct vm *vm = container_of(work, struct vm, transition_work);
 	enum vm_transition t = __atomic_load_n(&vm->transition, __ATOMIC_ACQUIRE);
 	static const struct {
 		enum vm_state state;
@@ -481,4 +489,38 @@ static void complete_transition(struct work *work)
 		restart(vm);
 	if (vm_transition_hook)
 		vm_transition_hook(vm, t);
+}
+
+/*
+ * A reset is work of the boot CPU: it loads the guest's files. A guest that does nothing else would
+ * leave little of that CPU to others, so it has to wait after a few.
+ */
+static bool reset_waits(struct vm *vm)
+{
+	u64 due = vm->started + clock_ns_to_tsc(QUICK_RESET_NS);
+
+	if (clock_tsc() >= due) {
+		vm->quick_resets = 0;
+		return false;
+	}
+	if (vm->quick_resets < QUICK_RESETS_MAX) {
+		vm->quick_resets++;
+		return false;
+	}
+	timer_set(&vm->reset_timer, due);
+	return true;
+}
+
+/* What came meanwhile, such as a stop, is done instead. */
+static void reset_again(struct timer *timer)
+{
+	finish_transition(container_of(timer, struct vm, reset_timer));
+}
+
+static void complete_transition(struct work *work)
+{
+	struct vm *vm = container_of(work, struct vm, transition_work);
+
+	if (__atomic_load_n(&vm->transition, __ATOMIC_ACQUIRE) != VM_RESET || !reset_waits(vm))
+		finish_transition(vm);
 }

@@ -8,6 +8,7 @@
 #include "core/iobus.h"
 #include "core/loader.h"
 #include "core/memslot.h"
+#include "core/timer.h"
 #include "core/work.h"
 
 struct vcpu;
@@ -49,6 +50,9 @@ struct vm {
 	u32 active_vcpus;		 /* atomic: vCPUs that have not stopped yet */
 	char reason[128];		 /* of the last transition */
 	unsigned starts, crashes;	 /* since Firn started */
+	u64 started;			 /* TSC, the last time */
+	unsigned quick_resets;		 /* in a row, each soon after the start before */
+	struct timer reset_timer;	 /* the next one waits; boot CPU */
 	char last_crash[128];		 /* why; "" = it never did */
 	struct spinlock transition_lock; /* of transition and reason while it runs */
 	bool dedicated;			 /* its vCPUs have their CPUs for themselves, for ever */

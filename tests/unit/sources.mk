@@ -277,3 +277,5 @@ test_vcpu_events_threads_SAN := thread
 test_vcpu_events_threads_SRC := $(VM_TEST_SRC)
 test_vm_life_LIBS := $(VM_TEST_LIBS)
 test_vm_life_SRC := $(VM_TEST_SRC)
+test_vm_resets_LIBS := $(VM_TEST_LIBS)
+test_vm_resets_SRC := $(VM_TEST_SRC)
