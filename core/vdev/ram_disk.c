@@ -10,6 +10,9 @@
 
 static const u8 zeros[PAGE_SIZE];
 
+/* Of all memory, this part is not for disks: page tables of guests' memory in small pages take 1/512 of it. */
+#define RESERVE_DIVISOR 256
+
 static u64 nr_blocks(const struct ram_disk *disk)
 {
 	return DIV_ROUND_UP(disk->size, RAM_DISK_BLOCK);
@@ -75,13 +78,24 @@ static void copy_block(struct ram_disk *disk, u64 index, u8 *to)
 	memset(to + len, 0, RAM_DISK_BLOCK - len);
 }
 
+/* A VM that fills its disks takes nothing that other VMs can't go on without. 0 = none. */
+static u64 alloc_block(void)
+{
+	struct pmem_stats st;
+
+	pmem_get_stats(&st);
+	if (st.free < RAM_DISK_BLOCK + st.total / RESERVE_DIVISOR)
+		return 0;
+	return pmem_alloc(RAM_DISK_BLOCK, PAGE_SIZE, PMEM_ANY, PMEM_DISK);
+}
+
 void *ram_disk_own(struct ram_disk *disk, u64 offset, u32 *len)
 {
 	u64 index = offset / RAM_DISK_BLOCK, block = disk->block[index];
 
 	stay_in_block(offset, len);
 	if (!is_own(block)) {
-		block = pmem_alloc(RAM_DISK_BLOCK, PAGE_SIZE, PMEM_ANY, PMEM_DISK);
+		block = alloc_block();
 		if (!block)
 			return NULL;
 		copy_block(disk, index, phys_to_virt(block));

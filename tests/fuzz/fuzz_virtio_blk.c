@@ -14,7 +14,7 @@
 #include "tests/unit/virtio_fixture.h"
 
 #define RING_SIZE  8
-#define SPARE	   (256 * KiB)
+#define SPARE	   (256 * KiB + PAGE_SIZE)
 #define IMAGE_SIZE (2 * 64 * KiB + 700)
 #define GOOD_RING  0x80000ull /* behind what the input fills */
 #define GOOD_DATA  0x90000ull
