@@ -36,7 +36,7 @@ static void mem_json(const struct pmem_stats *st)
 
 static void mem_row(const char *what, const char *detail, u64 bytes)
 {
-	shell_print("%-4s %-*s %12llu KiB\n", what, shell_vm_width(16), detail,
+	shell_print("%-4s %-*s %12llu KiB\n", what, shell_vm_width(SHELL_VM_COLUMN), detail,
 		    (unsigned long long)(bytes / KiB));
 }
 

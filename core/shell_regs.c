@@ -13,6 +13,7 @@
 #define COLUMNS	 2
 #define ALL	 "all" /* in place of a vCPU's number */
 
+/* What is asked, and the answer. Written only while no job runs, and by the vCPU's CPU while one does. */
 static struct {
 	struct shell_job job;
 	struct vcpu *vcpu;
@@ -25,29 +26,29 @@ static struct {
 		u64 id, value;
 		enum firn_err err;
 	} reg[MAX_REGS];
-} job;
+} query;
 
 static void read_all(void)
 {
-	for (size_t i = 0; i < job.count; i++)
-		job.reg[i].err = arch_reg_get(job.vcpu, job.reg[i].id, &job.reg[i].value);
+	for (size_t i = 0; i < query.count; i++)
+		query.reg[i].err = arch_reg_get(query.vcpu, query.reg[i].id, &query.reg[i].value);
 }
 
 /* On the vCPU's CPU. */
 static void visit(struct shell_job *unused)
 {
 	(void)unused;
-	job.inconsistent = NULL;
-	job.err = arch_reg_begin(job.vcpu);
-	if (job.err != FIRN_OK)
+	query.inconsistent = NULL;
+	query.err = arch_reg_begin(query.vcpu);
+	if (query.err != FIRN_OK)
 		return;
-	if (job.write) {
-		job.err = arch_reg_set(job.vcpu, job.reg[0].id, job.reg[0].value);
-		job.inconsistent = arch_regs_inconsistent(job.vcpu);
+	if (query.write) {
+		query.err = arch_reg_set(query.vcpu, query.reg[0].id, query.reg[0].value);
+		query.inconsistent = arch_regs_inconsistent(query.vcpu);
 	} else {
 		read_all();
 	}
-	arch_reg_end(job.vcpu);
+	arch_reg_end(query.vcpu);
 }
 
 static const char *reg_name(u64 id, char buf[REG_NAME_MAX])
@@ -61,68 +62,68 @@ static void print_one(unsigned i)
 {
 	char name[REG_NAME_MAX];
 
-	shell_print("%s (id 0x%016llx) ", reg_name(job.reg[i].id, name),
-		    (unsigned long long)job.reg[i].id);
-	if (job.reg[i].err == FIRN_OK)
-		shell_print("0x%016llx\n", (unsigned long long)job.reg[i].value);
+	shell_print("%s (id 0x%016llx) ", reg_name(query.reg[i].id, name),
+		    (unsigned long long)query.reg[i].id);
+	if (query.reg[i].err == FIRN_OK)
+		shell_print("0x%016llx\n", (unsigned long long)query.reg[i].value);
 	else
-		shell_print("cannot be read: %s\n", firn_strerror(job.reg[i].err));
+		shell_print("cannot be read: %s\n", firn_strerror(query.reg[i].err));
 }
 
 static void print_table(void)
 {
 	char name[REG_NAME_MAX];
 
-	for (size_t i = 0; i < job.count; i++) {
-		bool end = i % COLUMNS == COLUMNS - 1 || i == job.count - 1;
+	for (size_t i = 0; i < query.count; i++) {
+		bool end = i % COLUMNS == COLUMNS - 1 || i == query.count - 1;
 
-		if (job.reg[i].err == FIRN_OK)
-			shell_print("%-22s %016llx%s", reg_name(job.reg[i].id, name),
-				    (unsigned long long)job.reg[i].value, end ? "\n" : "  ");
+		if (query.reg[i].err == FIRN_OK)
+			shell_print("%-22s %016llx%s", reg_name(query.reg[i].id, name),
+				    (unsigned long long)query.reg[i].value, end ? "\n" : "  ");
 		else
-			shell_print("%-22s %-16s%s", reg_name(job.reg[i].id, name), "?",
+			shell_print("%-22s %-16s%s", reg_name(query.reg[i].id, name), "?",
 				    end ? "\n" : "  ");
 	}
 }
 
 static void print_answer(void)
 {
-	const char *vm = job.vcpu->vm->config->name;
+	const char *vm = query.vcpu->vm->config->name;
 	char name[REG_NAME_MAX];
 
-	if (job.err == ERR_STATE && !job.write)
-		shell_print("vCPU %u of VM %s has never run\n", job.vcpu->id, vm);
-	else if (job.err != FIRN_OK && job.write)
-		shell_print("%s cannot become 0x%llx: %s\n", reg_name(job.reg[0].id, name),
-			    (unsigned long long)job.reg[0].value, firn_strerror(job.err));
-	else if (job.err != FIRN_OK)
-		shell_print("registers cannot be read: %s\n", firn_strerror(job.err));
-	else if (job.inconsistent)
-		shell_print("set, but the vCPU cannot go on like this: %s\n", job.inconsistent);
-	else if (!job.write && job.count == 1)
+	if (query.err == ERR_STATE && !query.write)
+		shell_print("vCPU %u of VM %s has never run\n", query.vcpu->id, vm);
+	else if (query.err != FIRN_OK && query.write)
+		shell_print("%s cannot become 0x%llx: %s\n", reg_name(query.reg[0].id, name),
+			    (unsigned long long)query.reg[0].value, firn_strerror(query.err));
+	else if (query.err != FIRN_OK)
+		shell_print("registers cannot be read: %s\n", firn_strerror(query.err));
+	else if (query.inconsistent)
+		shell_print("set, but the vCPU cannot go on like this: %s\n", query.inconsistent);
+	else if (!query.write && query.count == 1)
 		print_one(0);
-	else if (!job.write)
+	else if (!query.write)
 		print_table();
 }
 
 static enum shell_result done(struct shell_job *unused)
 {
-	struct vm *vm = job.vcpu->vm;
+	struct vm *vm = query.vcpu->vm;
 
 	(void)unused;
-	if (job.all)
-		shell_print("vCPU %u\n", job.vcpu->id);
+	if (query.all)
+		shell_print("vCPU %u\n", query.vcpu->id);
 	print_answer();
-	if (!job.all || job.vcpu->id + 1 >= vm->nr_vcpus)
+	if (!query.all || query.vcpu->id + 1 >= vm->nr_vcpus)
 		return SHELL_DONE;
-	job.vcpu = vm->vcpu[job.vcpu->id + 1];
-	return shell_job_ask(&job.job, job.vcpu);
+	query.vcpu = vm->vcpu[query.vcpu->id + 1];
+	return shell_job_ask(&query.job, query.vcpu);
 }
 
 static void add(u64 id)
 {
-	if (job.count < MAX_REGS)
-		job.reg[job.count++].id = id;
+	if (query.count < MAX_REGS)
+		query.reg[query.count++].id = id;
 }
 
 /* Is name "GROUP.something"? */
@@ -162,7 +163,7 @@ static bool select_regs(struct vcpu *vcpu, const char *text)
 		add(id);
 	else
 		add_group(vcpu, text);
-	if (job.count)
+	if (query.count)
 		return true;
 	shell_print("there is no register \"%s\"; regs %s %u lists them\n", text,
 		    vcpu->vm->config->name, vcpu->id);
@@ -177,13 +178,14 @@ static bool prepare(const struct shell_line *line)
 
 	if (!vcpu)
 		return false;
-	if (job.job.running) /* its answer is still being written by a CPU that hangs */
+	if (query.job.running) /* its answer is still being written by a CPU that hangs */
 		return true;
-	job.vcpu = vcpu;
-	job.all = all;
-	job.count = 0;
-	job.job.visit = visit;
-	job.job.done = done;
+	query.vcpu = vcpu;
+	query.all = all;
+	query.write = false;
+	query.count = 0;
+	query.job.visit = visit;
+	query.job.done = done;
 	if (line->arg[2])
 		return select_regs(vcpu, line->arg[2]);
 	add_group(vcpu, NULL);
@@ -194,9 +196,25 @@ enum shell_result shell_regs(const struct shell_line *line)
 {
 	if (!prepare(line))
 		return SHELL_DONE;
-	if (!job.job.running)
-		job.write = false;
-	return shell_job_ask(&job.job, job.vcpu);
+	return shell_job_ask(&query.job, query.vcpu);
+}
+
+/* False: it has said why this cannot be set. */
+static bool prepare_write(const struct shell_line *line, u64 value)
+{
+	const struct vm *vm = query.vcpu->vm;
+
+	if (vm->state != VM_PAUSED)
+		shell_print("VM %s is %s: pause it first\n", vm->config->name,
+			    vm_state_name[vm->state]);
+	else if (query.count != 1)
+		shell_print("\"%s\" is a group: set takes one register\n", line->arg[2]);
+	else if (query.all)
+		shell_print("set takes one vCPU\n");
+	else
+		query.write = true;
+	query.reg[0].value = value;
+	return query.write;
 }
 
 enum shell_result shell_set(const struct shell_line *line)
@@ -205,22 +223,7 @@ enum shell_result shell_set(const struct shell_line *line)
 
 	if (!shell_number("value", line->arg[3], &value) || !prepare(line))
 		return SHELL_DONE;
-	if (!job.job.running) {
-		if (job.vcpu->vm->state != VM_PAUSED) {
-			shell_print("VM %s is %s: pause it first\n", line->arg[0],
-				    vm_state_name[job.vcpu->vm->state]);
-			return SHELL_DONE;
-		}
-		if (job.count != 1) {
-			shell_print("\"%s\" is a group: set takes one register\n", line->arg[2]);
-			return SHELL_DONE;
-		}
-		if (job.all) {
-			shell_print("set takes one vCPU\n");
-			return SHELL_DONE;
-		}
-		job.write = true;
-		job.reg[0].value = value;
-	}
-	return shell_job_ask(&job.job, job.vcpu);
+	if (!query.job.running && !prepare_write(line, value))
+		return SHELL_DONE;
+	return shell_job_ask(&query.job, query.vcpu);
 }

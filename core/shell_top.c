@@ -81,7 +81,7 @@ static void print_vm(const struct vm *vm, int width)
 
 static void print_table(void)
 {
-	const int width = shell_vm_width(16);
+	const int width = shell_vm_width(SHELL_VM_COLUMN);
 
 	if (!top.once)
 		shell_print(CLEAR_SCREEN);

@@ -83,7 +83,7 @@ static void vms_json(void)
 
 enum shell_result shell_vms(const struct shell_line *line)
 {
-	const int width = shell_vm_width(16);
+	const int width = shell_vm_width(SHELL_VM_COLUMN);
 
 	if (line->json) {
 		vms_json();
