@@ -29,7 +29,8 @@ static enum shell_result step(struct shell_repeat *repeat)
 static void ended(struct shell_repeat *repeat)
 {
 	(void)repeat;
-	shell_print("%llu times in %llu ms\n", (unsigned long long)watch.runs,
+	shell_print("%llu time%s in %llu ms\n", (unsigned long long)watch.runs,
+		    watch.runs == 1 ? "" : "s",
 		    (unsigned long long)((clock_ns() - watch.start_ns) / NS_PER_MS));
 }
 

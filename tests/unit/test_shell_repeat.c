@@ -104,7 +104,7 @@ static void test_key_while_cpus_are_asked(void **state)
 	keys("watch 1000 regs shell 0 rip\r");
 	timer_run(clock_tsc());
 	keys("q");
-	assert_string_equal(screen, "watch 1000 regs shell 0 rip\n1 times in 0 ms\n" PROMPT);
+	assert_string_equal(screen, "watch 1000 regs shell 0 rip\n1 time in 0 ms\n" PROMPT);
 	clear_screen();
 	run_cpus(); /* the late answer */
 	pass_time(SECOND);
@@ -119,7 +119,7 @@ static void test_ctrl_c_ends_watch(void **state)
 	pass_time(0);
 	clear_screen();
 	keys(CTRL_C);
-	assert_has(screen, "1 times in 0 ms\n" PROMPT);
+	assert_has(screen, "1 time in 0 ms\n" PROMPT);
 	assert_int_equal(timer_next(), TIMER_NEVER);
 }
 
