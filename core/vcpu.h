@@ -95,6 +95,7 @@ void vcpu_notify(struct vcpu *vcpu);
  */
 void vcpu_unhalt(struct vcpu *vcpu);
 
+/* Is anything of it traced? On the path of each exit. Any CPU. */
 static inline bool exit_trace_is_on(const struct vcpu *vcpu)
 {
 	const struct exit_trace *t = __atomic_load_n(&vcpu->trace, __ATOMIC_ACQUIRE);
@@ -145,13 +146,16 @@ void arch_vcpu_resumed(struct vcpu *vcpu); /* after a pause */
 void arch_vcpu_unload(struct vcpu *vcpu);
 /* After a move, on the new CPU: its timers run here from now on. */
 void arch_vcpu_arrived(struct vcpu *vcpu);
-/* On any CPU, VM not running. */
+/*
+ * The part of a VM, whose memory is there, and of its vCPUs that is arch/'s. ERR_NOMEM. Destroying also
+ * follows a create that failed. Any CPU, VM not running.
+ */
 enum firn_err arch_vcpu_create(struct vcpu *vcpu);
-void arch_vcpu_destroy(struct vcpu *vcpu); /* also after a failed create */
+void arch_vcpu_destroy(struct vcpu *vcpu);
+enum firn_err arch_vm_create(struct vm *vm);
+void arch_vm_destroy(struct vm *vm);
 /* Why VMs can't have "cet = yes" on this machine, for people; NULL: they can. Any CPU. */
 const char *arch_cet_lacks(void);
-enum firn_err arch_vm_create(struct vm *vm);
-void arch_vm_destroy(struct vm *vm); /* also after a failed create */
 /* Guest memory was forgotten: nothing of it stays mapped. VM not running. */
 void arch_vm_forget_memory(struct vm *vm);
 void arch_vm_reset(struct vm *vm); /* VM-wide state, before its vCPUs start */
