@@ -7,6 +7,7 @@
 #include <arch_guest_frame.h>
 
 #define BITS_PER_WORD 64
+#define CLEAR_PIECE   (512 * KiB)
 #define GPA_LIMIT     BIT(46) /* also the limit of what EPT and NPT with four levels can map */
 
 /* Index of the first slot that ends above gpa; ms->count when there is none. */
@@ -109,22 +110,59 @@ struct memslot *memslot_search(struct memslots *ms, u64 gpa)
 	return i < ms->count && ms->slot[i].gpa <= gpa ? &ms->slot[i] : NULL;
 }
 
-static void clear_chunk(struct backing *b, u64 chunk)
+/* Whole pages; of a known size, so that the compiler stores words, not bytes. */
+static void clear(struct backing *b, u64 offset, u64 len)
 {
-	u64 offset = chunk * BACKING_CHUNK;
+	char *page = (char *)guest_frame(b->hpa) + offset;
 
-	memset((char *)guest_frame(b->hpa) + offset, 0, MIN(BACKING_CHUNK, b->size - offset));
+	for (const char *end = page + len; page < end; page += PAGE_SIZE)
+		memset(page, 0, PAGE_SIZE);
+}
+
+static u64 chunk_size(const struct backing *b, u64 chunk)
+{
+	return MIN(BACKING_CHUNK, b->size - chunk * BACKING_CHUNK);
+}
+
+/* Of the chunk that was begun, else of this one. With the lock. */
+static void clear_piece(struct backing *b, u64 chunk)
+{
+	u64 len;
+
+	if (!b->cleared)
+		b->clearing = chunk;
+	chunk = b->clearing;
+	len = MIN(CLEAR_PIECE, chunk_size(b, chunk) - b->cleared);
+	clear(b, chunk * BACKING_CHUNK + b->cleared, len);
+	b->cleared += len;
+	if (b->cleared < chunk_size(b, chunk))
+		return;
+	b->cleared = 0;
+	__atomic_fetch_or(&b->present[chunk / 64], BIT(chunk % 64), __ATOMIC_RELEASE);
 }
 
 /* Whoever comes first clears it; the others wait, since they may not see old contents. */
-static __cold __noinline void make_present(struct backing *b, u64 chunk)
+static __noinline void make_present(struct backing *b, u64 chunk)
 {
 	spin_lock(&b->lock);
-	if (!backing_chunk_is_present(b, chunk)) {
-		clear_chunk(b, chunk);
-		__atomic_fetch_or(&b->present[chunk / 64], BIT(chunk % 64), __ATOMIC_RELEASE);
-	}
+	while (!backing_chunk_is_present(b, chunk))
+		clear_piece(b, chunk);
 	spin_unlock(&b->lock);
+}
+
+bool backing_clear_some(struct backing *b, u64 offset)
+{
+	u64 chunk = offset / BACKING_CHUNK;
+	bool present = !b->present || backing_chunk_is_present(b, chunk);
+
+	if (present)
+		return true;
+	spin_lock(&b->lock);
+	if (!backing_chunk_is_present(b, chunk))
+		clear_piece(b, chunk);
+	present = backing_chunk_is_present(b, chunk);
+	spin_unlock(&b->lock);
+	return present;
 }
 
 void backing_clear_new(struct backing *b, u64 offset, u64 len)
@@ -145,11 +183,12 @@ void backing_wipe(struct backing *b)
 {
 	for (u64 chunk = 0; b->present && chunk * BACKING_CHUNK < b->size; chunk++)
 		if (backing_chunk_is_present(b, chunk))
-			clear_chunk(b, chunk);
+			clear(b, chunk * BACKING_CHUNK, chunk_size(b, chunk));
 }
 
 void backing_forget(struct backing *b)
 {
+	b->cleared = 0;
 	if (b->present)
 		memset(b->present, 0, backing_map_words(b->size) * sizeof(*b->present));
 }

@@ -28,6 +28,8 @@ struct backing {
 	bool bound;
 	struct spinlock lock; /* of the clearing */
 	u64 *present;	      /* one bit a chunk, atomic; NULL = all there and clear */
+	u64 clearing;	      /* chunk of which a part is clear */
+	u64 cleared;	      /* bytes from its start; 0 = there is none */
 };
 
 struct memslot {
@@ -89,6 +91,11 @@ static inline void backing_touch(struct backing *b, u64 offset, u64 len)
 				   !backing_chunk_is_present(b, chunk)))
 		backing_clear_new(b, offset, len);
 }
+/*
+ * Clears a piece of what is new, so that the caller can let others run in between: of the chunk at
+ * offset, or first of another one that was begun. True when that at offset is clear. Any CPU.
+ */
+bool backing_clear_some(struct backing *b, u64 offset);
 /* Clears all that was touched, before others get the memory. It has a present map. No CPU uses it. */
 void backing_wipe(struct backing *backing);
 /* From now on all of it reads as zeros again. No CPU uses it. */

@@ -284,19 +284,22 @@ enum shell_result shell_exits(const struct shell_line *line)
 #define DUMP_ROW 16
 #define DUMP_MAX 4096
 
+/* Formatted as a whole: guests of this CPU wait meanwhile. */
 static void dump_row(u64 gpa, const u8 *bytes, size_t len)
 {
-	shell_print("%012llx ", (unsigned long long)gpa);
-	for (size_t i = 0; i < DUMP_ROW; i++) {
-		if (i < len)
-			shell_print("%s%02x", i == DUMP_ROW / 2 ? "  " : " ", bytes[i]);
-		else
-			shell_print("%s", i == DUMP_ROW / 2 ? "    " : "   ");
+	static const char digit[] = "0123456789abcdef";
+	char hex[3 * DUMP_ROW + 2], text[DUMP_ROW + 1] = "";
+	char *to = hex;
+
+	memset(hex, ' ', sizeof(hex));
+	for (size_t i = 0; i < len; i++) {
+		to += i == DUMP_ROW / 2 ? 2 : 1;
+		*to++ = digit[bytes[i] >> 4];
+		*to++ = digit[bytes[i] & 0xf];
+		text[i] = bytes[i] >= ' ' && bytes[i] < 0x7f ? (char)bytes[i] : '.';
 	}
-	shell_print("  ");
-	for (size_t i = 0; i < len; i++)
-		shell_print("%c", bytes[i] >= ' ' && bytes[i] < 0x7f ? bytes[i] : '.');
-	shell_print("\n");
+	hex[sizeof(hex) - 1] = '\0';
+	shell_print("%012llx %s  %s\n", (unsigned long long)gpa, hex, text);
 }
 
 enum shell_result shell_dump(const struct shell_line *line)

@@ -30,12 +30,14 @@ static void allow_writes(struct vm *vm, const struct memslot *slot, u64 offset)
 	memslot_mark_dirty(slot, offset, PAGE_SIZE);
 }
 
+/* While it is not clear yet the guest comes again: timers and other vCPUs have their turn in between. */
 static void map_chunk(struct vm *vm, const struct memslot *slot, u64 offset)
 {
 	u64 size = MIN(BACKING_CHUNK, slot->size - offset);
 	bool watched = __atomic_load_n(&slot->dirty, __ATOMIC_ACQUIRE);
 
-	backing_touch(slot->backing, offset, size);
+	if (!backing_clear_some(slot->backing, offset))
+		return;
 	map(vm, slot, offset, size, slot->kind == MEMSLOT_RAM && !watched);
 }
 

@@ -4,21 +4,18 @@
  * ticks (in the emulator: instructions).
  */
 #include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/lateness.h"
 #include "tests/guest/lib/smp.h"
 
 #define LOOPS	    1000
 #define TIMERS	    1000
-#define PERIOD	    20011 /* ticks; no multiple of anything that the host does regularly */
 #define BIN	    50	  /* ticks of a column of a histogram */
 #define SETTLE	    10000 /* ticks until the other one is in its HLT, and its CPU in another */
 #define VECTOR_PING 0x41
 #define VECTOR_PONG 0x51
-#define VECTOR_TICK 0x61
-#define X2APIC_ON   BIT(10) /* IA32_APIC_BASE */
 
 static volatile bool halting;
 static volatile unsigned there, pongs;
-static volatile u64 ticked;
 static u64 sample[LOOPS > TIMERS ? LOOPS : TIMERS];
 
 static void send(unsigned id, u8 vector)
@@ -40,16 +37,9 @@ static void on_pong(struct interrupt_frame *frame)
 	wrmsr(X2APIC_EOI, 0);
 }
 
-static void on_tick(struct interrupt_frame *frame)
-{
-	(void)frame;
-	ticked = rdtsc();
-	wrmsr(X2APIC_EOI, 0);
-}
-
 static void x2apic_init(void)
 {
-	wrmsr(MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) | X2APIC_ON);
+	wrmsr(MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) | APIC_BASE_EXTD);
 	wrmsr(X2APIC_MSR(APIC_SVR), APIC_SVR_ENABLE | APIC_SPURIOUS);
 }
 
@@ -127,29 +117,10 @@ static void bench_round_trip(const char *name, bool halted)
 		report(name, LOOPS);
 }
 
-static u64 lateness(bool halted)
-{
-	u64 deadline = rdtsc() + PERIOD;
-
-	ticked = 0;
-	wrmsr(MSR_IA32_TSC_DEADLINE, deadline);
-	while (!ticked) {
-		if (halted) {
-			irq_wait();
-			continue;
-		}
-		__asm__ volatile("sti" : : : "memory");
-		while (!ticked)
-			__asm__ volatile("" : : : "memory");
-		__asm__ volatile("cli" : : : "memory");
-	}
-	return ticked - deadline;
-}
-
 static void bench_lateness(const char *name, bool halted)
 {
 	for (unsigned n = 0; n < TIMERS; n++)
-		sample[n] = lateness(halted);
+		sample[n] = lateness(halted, NULL);
 	report(name, TIMERS);
 	print_histogram(name, TIMERS);
 	/* Not early: as a difference that would be a huge number. */
@@ -164,13 +135,11 @@ GUEST_TEST(bench_smp)
 	apic_init();
 	set_handler(VECTOR_PING, on_ping);
 	set_handler(VECTOR_PONG, on_pong);
-	set_handler(VECTOR_TICK, on_tick);
 	smp_prepare(other_main);
 	smp_start(1);
 	if (!check("the other processor is there", wait_count(&there, 1, 300 * late_ticks()), "no"))
 		return;
-	x2apic_init();
-	wrmsr(X2APIC_MSR(APIC_LVT_TIMER), VECTOR_TICK | LVT_TSC_DEADLINE);
+	lateness_init();
 	bench_round_trip("ipi-round-trip", false);
 	bench_round_trip("ipi-round-trip-halted", true);
 	bench_lateness("timer-late-running", false);

@@ -19,7 +19,7 @@ autostart = {autostart}
 """
 APIC_KERNELS = ("test_apic", "test_ioapic", "test_hlt", "test_uart", "test_pv")
 # Run elsewhere: all in one, not a test, and one that needs another configuration.
-ALONE = ("test_all", "test_bench", "test_bench_net", "test_bench_net_vms", "test_bench_smp", "test_bench_virtio", "test_cet_smp",
+ALONE = ("test_all", "test_bench", "test_bench_late", "test_bench_net", "test_bench_net_vms", "test_bench_smp", "test_bench_virtio", "test_cet_smp",
          "test_overcommit", "test_pause", "test_pv_smp", "test_share", "test_smp", "test_storm", "test_triple_fault")
 # More processors than one, in tests of single kernels.
 CPUS = {"test_virtio": 2}

@@ -341,6 +341,52 @@ static void test_wipe(void **state)
 	fake_reset();
 }
 
+/* Nothing that is not clear is ever there, whoever else clears something meanwhile. */
+static void test_clear_in_pieces(void **state)
+{
+	const u64 base = 16 * MiB, size = 2 * BACKING_CHUNK + 3 * PAGE_SIZE;
+	char *mem = fake_set_ram(base, size + PAGE_SIZE);
+	u64 present = 0;
+	struct backing b = { .hpa = base, .size = size, .present = &present };
+	unsigned calls = 1;
+
+	(void)state;
+	memset(mem, 'x', size + PAGE_SIZE);
+	assert_false(backing_clear_some(&b, BACKING_CHUNK + 5));
+	assert_int_equal(mem[BACKING_CHUNK], 0);
+	assert_int_equal(mem[BACKING_CHUNK + BACKING_CHUNK / 2],
+			 'x'); /* a piece is at most half of it */
+	assert_int_equal(present, 0);
+	/* Another one: what was begun is done first. */
+	while (!backing_clear_some(&b, 0))
+		assert_in_range(++calls, 2, 64);
+	assert_int_equal(present, 3);
+	assert_true(is_zero(mem, 2 * BACKING_CHUNK));
+	assert_int_equal(mem[2 * BACKING_CHUNK], 'x');
+	mem[7] = 'g';
+	assert_true(backing_clear_some(&b, 0));
+	assert_int_equal(mem[7], 'g');
+	/* A small last one at once, and nothing behind it. */
+	assert_true(backing_clear_some(&b, size - 1));
+	assert_true(is_zero(mem + 2 * BACKING_CHUNK, 3 * PAGE_SIZE));
+	assert_int_equal(mem[size], 'x');
+
+	/* An accessor finishes what was begun; a start forgets it. */
+	backing_forget(&b);
+	memset(mem, 'y', size);
+	assert_false(backing_clear_some(&b, 0));
+	backing_touch(&b, 0, 1);
+	assert_true(is_zero(mem, BACKING_CHUNK));
+	assert_int_equal(mem[BACKING_CHUNK], 'y');
+	assert_false(backing_clear_some(&b, BACKING_CHUNK));
+	backing_forget(&b);
+	memset(mem, 'z', size);
+	while (!backing_clear_some(&b, BACKING_CHUNK))
+		;
+	assert_true(is_zero(mem + BACKING_CHUNK, BACKING_CHUNK));
+	fake_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_kind_cannot_change_in_place),
 		cmocka_unit_test(test_dirty_log_switch),
 		cmocka_unit_test(test_wipe),
+		cmocka_unit_test(test_clear_in_pieces),
 		cmocka_unit_test(test_random_use_against_model),
 	};
 
