@@ -372,7 +372,8 @@ const struct parser_key config_keys[] = {
 	  .section = SECTION_FIRN,
 	  CHOICE(cet_host, firn_config, no_cet_host) },
 	{ .doc = { "firn", "kaslr", "auto or off", "auto",
-		   "Firn's code at other addresses at each boot, or where it was linked." },
+		   "Whether Firn's code is at other addresses at each boot, or where it was "
+		   "linked." },
 	  .section = SECTION_FIRN,
 	  CHOICE(kaslr, firn_config, kaslr_off) },
 	{ .doc = { "vm", "abi", "1", "1",
@@ -394,7 +395,8 @@ const struct parser_key config_keys[] = {
 	  .section = SECTION_VM,
 	  .set = set_memory },
 	{ .doc = { "vm", "weight", "a number from 1 to 10000", "100",
-		   "Share of each of its vCPUs of the time of a CPU, against those of other VMs." },
+		   "How much of a busy CPU each of its vCPUs gets, in proportion to the weights of "
+		   "others there." },
 	  .section = SECTION_VM,
 	  NUMBER(CONFIG_WEIGHT_MAX, weight) },
 	{ .doc = { "vm", "cap", "a number from 1 to 6400", "none",
@@ -402,8 +404,8 @@ const struct parser_key config_keys[] = {
 	  .section = SECTION_VM,
 	  NUMBER(CONFIG_CAP_MAX, cap) },
 	{ .doc = { "vm", "pin", "numbers and ranges of CPUs from 0 to 255, as in 0,2,4-5", "all",
-		   "CPUs that its vCPUs run on. Enough of them that no other VM is pinned to are "
-		   "its own." },
+		   "CPUs that its vCPUs run on. They are its own if there is one for each vCPU and "
+		   "no other VM is pinned to them." },
 	  .section = SECTION_VM,
 	  .set = set_pin },
 	{ .doc = { "vm", "kernel", FILE_EXPECTED, NULL,
@@ -426,7 +428,7 @@ const struct parser_key config_keys[] = {
 	  .set = set_disk },
 	{ .doc = { "vm", "net", "the name of a switch, then mac=XX:XX:XX:XX:XX:XX if wanted",
 		   "none",
-		   "Network interface (virtio) at a switch, which is there by being named. May be "
+		   "Network interface (virtio) at a switch; a switch is made by naming it. May be "
 		   "given up to 4 times." },
 	  .section = SECTION_VM,
 	  .repeatable = true,
@@ -474,7 +476,7 @@ const struct parser_key config_keys[] = {
 	  .section = SECTION_VM,
 	  CHOICE(panic_actions, vm_config, on_panic) },
 	{ .doc = { "vm", "paravirt", "all, none, or features separated by commas", "all",
-		   "What of KVM's paravirtual interface the VM is offered." },
+		   "Which features of KVM's paravirtual interface the VM is offered." },
 	  .section = SECTION_VM,
 	  .set = set_paravirt },
 	{ .doc = { "vm", "cet", "yes or no", "no",
