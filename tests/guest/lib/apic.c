@@ -6,7 +6,7 @@
 #define CPUID_HYPERVISOR 0x40000000
 #define FALLBACK_TSC_KHZ 1000000
 
-/* Exits, and the longest that the host does in one go (redrawing its text screen); half a millisecond. */
+/* Exits, and the longest that the host does in one go; half a millisecond. */
 #define LATE_INSTRUCTIONS 100000
 
 #define CALIBRATION_TICKS 1000000
