@@ -291,6 +291,27 @@ static void two_interrupts(void **state)
 	assert_false(vmcb->intercept_cr & INTERCEPT_CR_WRITE(8));
 }
 
+/* INIT while an interrupt is on its way, or has to wait: the processor that starts anew gets neither. */
+static void reset_forgets(void **state)
+{
+	(void)state;
+	post(0x41);
+	svm_inject_pending(vcpu);
+	assert_true(svm_event_queued(vcpu));
+	lapic_reset(&vcpu->arch.lapic, true);
+	svm_forget_events(vcpu);
+	assert_false(svm_event_queued(vcpu));
+	assert_false(vmcb->int_ctl & INT_CTL_V_IRQ);
+	lapic_write(&vcpu->arch.lapic, APIC_SVR, SVR_ON);
+	vmcb->rflags = RFLAGS_ONE;
+	post(0x52);
+	svm_inject_pending(vcpu);
+	assert_true(window_open());
+	svm_forget_events(vcpu);
+	assert_false(window_open());
+	assert_false(svm->window);
+}
+
 static void closed(void)
 {
 	post(0x41);
@@ -537,6 +558,8 @@ int main(void)
 		VIRTUAL_TEST(interrupt_is_given_as_a_virtual_one),
 		VIRTUAL_TEST(paravirtual_eoi),
 		VIRTUAL_TEST(two_interrupts),
+		TEST(reset_forgets),
+		VIRTUAL_TEST(reset_forgets),
 		VIRTUAL_TEST(window_for_closed_interrupts),
 		TEST(window_for_a_shadow),
 		TEST(window_behind_another_event),

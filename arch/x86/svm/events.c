@@ -191,6 +191,13 @@ void svm_inject_pending(struct vcpu *vcpu)
 	watch_cr8(vcpu, lapic_attended(lapic));
 }
 
+void svm_forget_events(struct vcpu *vcpu)
+{
+	vcpu->arch.svm.queued = 0;
+	vcpu->arch.svm.stepping = false;
+	close_window(vcpu);
+}
+
 void svm_prepare_interrupts(struct vcpu *vcpu)
 {
 	lapic_sync_pir(&vcpu->arch.lapic);

@@ -77,6 +77,8 @@ void svm_inject_pending(struct vcpu *vcpu);
  * instruction, becomes a queued event: nothing comes before it.
  */
 void svm_settle_interrupt(struct vcpu *vcpu);
+/* Reset and INIT: nothing of what was to be delivered is left. */
+void svm_forget_events(struct vcpu *vcpu);
 /* Before an entry, when lapic_needs_attention(): merges, injects, gives the TPR. */
 void svm_prepare_interrupts(struct vcpu *vcpu);
 /* After an exit: the guest may have written CR8. */

@@ -205,7 +205,6 @@ void svm_reset(struct vcpu *vcpu)
 	struct svm_vcpu *v = &vcpu->arch.svm;
 
 	v->vmcb->debugctl = 0;
-	v->queued = 0;
-	v->stepping = false;
+	svm_forget_events(vcpu);
 	svm_forget_instructions(vcpu);
 }
