@@ -22,7 +22,7 @@ static bool halt_is_over(struct vcpu *vcpu)
 
 	/* Kept, because who posts to it later finds it not loaded. */
 	vcpu->arch.halt_masked = !(rflags & RFLAGS_IF);
-	vcpu->arch.halt_nmi_blocked = virt_get(vcpu, VREG_INTERRUPTIBILITY) & VREG_NMI_BLOCKING;
+	vcpu->arch.halt_nmi_blocked = virt_nmi_blocked(vcpu);
 	/* The trap of a single step is due, and ends it like an interrupt. */
 	return (rflags & RFLAGS_TF) || vcpu_can_wake(vcpu);
 }

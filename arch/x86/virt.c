@@ -259,6 +259,11 @@ void virt_single_step_trap(struct vcpu *vcpu)
 		vmx_single_step_trap(vcpu);
 }
 
+bool virt_nmi_blocked(struct vcpu *vcpu)
+{
+	return is_svm ? vcpu->arch.svm.nmi_blocked : vmx_nmi_blocked(vcpu);
+}
+
 bool virt_event_queued(struct vcpu *vcpu)
 {
 	return is_svm ? svm_event_queued(vcpu) : vmx_event_queued(vcpu);

@@ -150,6 +150,8 @@ void virt_save_resident(struct vcpu *vcpu);
 void virt_load_resident(struct vcpu *vcpu);
 void virt_reset_vendor(struct vcpu *vcpu);
 
+/* Is it in an NMI's handler? */
+bool virt_nmi_blocked(struct vcpu *vcpu);
 /* An exception or interrupt waits for the next entry. */
 bool virt_event_queued(struct vcpu *vcpu);
 /* The instruction that was executed for the guest ends with a single-step trap. */

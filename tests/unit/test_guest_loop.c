@@ -15,7 +15,7 @@
 static struct fake_vm *fake;
 static struct vcpu *vcpu;
 static struct guest_loop loop;
-static bool can_wake;
+static bool can_wake, nmi_blocked;
 static unsigned fired;
 static struct work work;
 static struct timer timer;
@@ -24,6 +24,12 @@ bool vcpu_can_wake(struct vcpu *v)
 {
 	(void)v;
 	return can_wake;
+}
+
+bool virt_nmi_blocked(struct vcpu *v)
+{
+	(void)v;
+	return nmi_blocked;
 }
 
 static void fire(struct timer *t)
@@ -44,7 +50,7 @@ static int setup(void **state)
 	fake = fake_vm_create(1);
 	vcpu = fake->vm.vcpu[0];
 	vcpu->state = VCPU_RUNNABLE;
-	can_wake = false;
+	can_wake = nmi_blocked = false;
 	fired = 0;
 	timer = (struct timer){ .fire = fire };
 	work = (struct work){ .run = run };
@@ -91,10 +97,10 @@ static void hlt_keeps_whether_nmis_are_blocked(void **state)
 
 	(void)state;
 	vcpu->state = VCPU_HALTED;
-	virt_set(vcpu, VREG_INTERRUPTIBILITY, VREG_NMI_BLOCKING);
+	nmi_blocked = true;
 	assert_false(guest_may_run(vcpu, &loop, &stop));
 	assert_true(vcpu->arch.halt_nmi_blocked);
-	virt_set(vcpu, VREG_INTERRUPTIBILITY, 0);
+	nmi_blocked = false;
 	assert_false(guest_may_run(vcpu, &loop, &stop));
 	assert_false(vcpu->arch.halt_nmi_blocked);
 }

@@ -162,14 +162,22 @@ void vmx_prepare_nmi(struct vcpu *vcpu)
 	if (!(vcpu->arch.vmx.queued_info & INTR_INFO_VALID) && !(blocking & closed)) {
 		__atomic_and_fetch(&vcpu->events, ~(u32)VCPU_EVENT_NMI, __ATOMIC_ACQ_REL);
 		queue(vcpu, VECTOR_NMI | INTR_TYPE_NMI, 0);
+		vcpu->arch.vmx.nmi_given = true;
 		wait = 0;
 	}
 	vmx_set_proc_controls(vcpu, wait, NMI_WAITS & ~wait);
 }
 
+/* Bochs 2.7 keeps the blocking of the VMCS that was current before, and saves it in the next one. */
+bool vmx_nmi_blocked(struct vcpu *vcpu)
+{
+	return vcpu->arch.vmx.nmi_given && (vmread(GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI);
+}
+
 void vmx_forget_events(struct vcpu *vcpu)
 {
 	vcpu->arch.vmx.queued_info = 0;
+	vcpu->arch.vmx.nmi_given = false;
 	vmx_set_proc_controls(vcpu, 0, NMI_WAITS);
 }
 

@@ -85,6 +85,7 @@ void vmx_inject(struct vcpu *vcpu, enum x86_vector vector, u32 error);
 void vmx_skip(struct vcpu *vcpu);
 void vmx_single_step_trap(struct vcpu *vcpu);
 bool vmx_event_queued(struct vcpu *vcpu);
+bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_update_tsc_offset(struct vcpu *vcpu);
 void vmx_update_apic_mode(struct vcpu *vcpu);
 void vmx_flush_guest_tlb(struct vcpu *vcpu);

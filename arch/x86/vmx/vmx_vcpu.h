@@ -21,8 +21,9 @@ struct vmx_vcpu {
 	u32 queued_info;
 	u32 queued_error;
 	u32 queued_length;
-	u64 *pml;      /* one page: addresses that the guest wrote to; NULL = was never needed */
-	bool pml_used; /* the VMCS has it */
+	bool nmi_given; /* since the last reset: without one nothing blocks NMIs */
+	u64 *pml;	/* one page: addresses that the guest wrote to; NULL = was never needed */
+	bool pml_used;	/* the VMCS has it */
 	u32 ioapic_generation;	      /* that the EOI-exit bitmap was made from */
 	struct vmx_vcpu *next_active; /* VMCSs active on one CPU */
 	struct vmx_vcpu **prev_active;
