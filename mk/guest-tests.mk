@@ -3,7 +3,7 @@
 # build/guest/test_all.elf, which runs one after the other those that one vCPU can do in a row.
 
 GUEST_TESTS := $(sort $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/test_*.c)))
-GUEST_TESTS_ALONE := test_bench test_bench_late test_bench_net test_bench_net_vms test_bench_virtio test_cet_smp test_pause test_pv_smp test_share test_smp test_storm test_triple_fault test_bench_smp test_overcommit
+GUEST_TESTS_ALONE := test_bench test_bench_late test_bench_net test_bench_net_vms test_bench_virtio test_cet_smp test_clusters test_init test_ipi test_pause test_pv_smp test_routing test_share test_smp test_storm test_triple_fault test_bench_smp test_overcommit
 GUEST_TEST_LIB := $(wildcard tests/guest/lib/*.[cS])
 GUEST_TEST_KERNELS := $(GUEST_TESTS:%=build/guest/%.elf) build/guest/test_all.elf
 

@@ -144,7 +144,10 @@ u64 lapic_get_cr8(struct lapic *lapic);
 /* Is there anything a halted vCPU must wake for (interrupt deliverable by priority)? Any time, owner CPU. */
 bool lapic_has_work(struct lapic *lapic);
 
-/* Bus side: delivers a message to every matching LAPIC of the VM. Any CPU. Returns targets that took it. */
+/*
+ * Bus side: delivers a message to every matching LAPIC of the VM. source: NULL = a device. Any CPU.
+ * Returns targets that took it.
+ */
 unsigned lapic_deliver(struct vm *vm, struct lapic *source, u32 dest, bool logical,
 		       enum lapic_delivery mode, u8 vector, bool level, bool assert_);
 /* An edge from another vCPU of the VM to this one; true = it took it. Any CPU. */

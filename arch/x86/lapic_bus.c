@@ -194,7 +194,12 @@ unsigned lapic_deliver(struct vm *vm, struct lapic *source, u32 dest, bool logic
 	};
 
 	/* INIT level de-assert only synchronised arbitration ids of old buses (SDM 3A 10.6.1). */
-	return mode == DELIVERY_INIT && !assert_ ? 0 : deliver(vm, &msg);
+	if (mode == DELIVERY_INIT && !assert_)
+		return 0;
+	/* A reserved mode of redirection entries and messages (82093AA 3.2.4, SDM 3A 10.11.2). */
+	if (mode == DELIVERY_SIPI && !source)
+		return 0;
+	return deliver(vm, &msg);
 }
 
 static bool ipi_is_valid(const struct message *msg, u32 icr)

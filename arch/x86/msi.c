@@ -10,7 +10,7 @@ void vm_send_msi(struct vm *vm, u64 address, u32 data)
 	enum lapic_delivery mode = data >> MSI_DELIVERY_SHIFT & MSI_DELIVERY_MASK;
 	bool level = (data & MSI_LEVEL) && mode <= DELIVERY_LOWEST;
 
-	if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS_BASE || mode == DELIVERY_SIPI)
+	if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS_BASE)
 		return;
 	if (level && !(data & MSI_ASSERT))
 		return;

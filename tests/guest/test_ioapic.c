@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* IOAPIC with the UART on pin 4: edge and level delivery, masking, remote IRR. */
 #include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/uart.h"
 
-#define COM1	    0x3f8
-#define UART_IER    1
-#define UART_IIR    2
-#define UART_MCR    4
-#define IER_THRE    BIT(1)
-#define MCR_OUT2    BIT(3) /* gates the interrupt line on a PC */
-#define IIR_NONE    1
-#define IIR_ID	    0xf
-#define UART_PIN    4
 #define VECTOR_UART 0x54
 #define PATIENCE    100000
 #define PINS	    24
 
 static const u8 vectors[] = { VECTOR_UART, 0 };
-
-static void uart_quiet(void)
-{
-	outb(COM1 + UART_IER, 0);
-	while ((inb(COM1 + UART_IIR) & IIR_ID) != IIR_NONE)
-		;
-}
-
-/* An empty transmitter raises the interrupt when it is enabled. */
-static void uart_raise(void)
-{
-	outb(COM1 + UART_IER, IER_THRE);
-}
 
 static void check_registers(void)
 {

@@ -6,6 +6,7 @@
 #include "tests/guest/lib/pv.h"
 #include "tests/guest/lib/segments.h"
 
+#define EPERM	     ((u64)-1)
 #define ENOSYS	     ((u64)-1000)
 #define EOPNOTSUPP   ((u64)-95)
 #define EINVAL	     ((u64)-22)
@@ -120,6 +121,26 @@ static void check_narrow_caller(void)
 	check("and delivered", wait_count(&irq_log.count, 1, late_ticks()), "%u", irq_log.count);
 	check_eq("32-bit caller: id 32 is in the high word",
 		 hypercall_32(HC_SEND_IPI, junk, 1, 0, VECTOR_LOW), 0);
+}
+
+static u64 user_result[2];
+
+static void call_as_user(void)
+{
+	user_result[0] = hypercall4(HC_POLL_IRQ, 0, 0, 0, 0);
+	user_result[1] = hypercall4(HC_SEND_IPI, 1, 0, 0, VECTOR_LOW);
+}
+
+static void check_user(void)
+{
+	static const u8 vectors[] = { VECTOR_LOW, 0 };
+
+	irq_log_start(vectors);
+	run_user(call_as_user, 0);
+	check_eq("CPL 3: no hypercall", user_result[0], EPERM);
+	check_eq("CPL 3: no SEND_IPI", user_result[1], EPERM);
+	irq_window();
+	check_eq("CPL 3: and none is delivered", irq_log.count, 0);
 }
 
 static volatile unsigned nmis;
@@ -304,6 +325,7 @@ GUEST_TEST(pv)
 	check_msrs();
 	check_hypercalls();
 	check_narrow_caller();
+	check_user();
 	check_send_ipi();
 	check_kick();
 	if (pv_offers(PV_STEAL_TIME)) {

@@ -11,6 +11,7 @@
 #define PATIENCE    (10000 * guest_tsc_khz()) /* other vCPUs may have the CPU meanwhile */
 #define COUNTS	    20000
 #define PINGS	    20
+#define NMIS	    10
 
 /* One for each started processor, by APIC id. */
 static struct ap {
@@ -185,9 +186,13 @@ static void check_masked_hlt(void)
 	smp_send(1, ICR_ASSERT | VECTOR_PING);
 	spin_ticks(2 * late_ticks());
 	check_eq("HLT with interrupts off: a fixed interrupt does not end it", ap[1].left_hlt, 0);
-	smp_send(1, ICR_ASSERT | ICR_NMI);
-	check("HLT with interrupts off: an NMI does", wait_count(&ap[1].left_hlt, 1, PATIENCE),
-	      "not within %llu ticks", (unsigned long long)PATIENCE);
+	/* One that comes before the HLT does not end it. */
+	for (unsigned i = 0; i < NMIS && !ap[1].left_hlt; i++) {
+		smp_send(1, ICR_ASSERT | ICR_NMI);
+		wait_count(&ap[1].left_hlt, 1, PATIENCE / NMIS);
+	}
+	check("HLT with interrupts off: an NMI does", ap[1].left_hlt, "not within %llu ticks",
+	      (unsigned long long)PATIENCE);
 	check("HLT with interrupts off: the interrupt comes when they are on",
 	      wait_count(&ap[1].pings, pings + 1, PATIENCE), "%u before, %u now", pings,
 	      ap[1].pings);

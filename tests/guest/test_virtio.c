@@ -132,14 +132,6 @@ static volatile u16 *msix_control(void)
 	return pci_config(disk.slot, pci_capability(disk.slot, PCI_CAP_MSIX, 0) + 2);
 }
 
-static u32 pending_bits(void)
-{
-	u8 at = pci_capability(disk.slot, PCI_CAP_MSIX, 0);
-	u32 pba = pci_read(disk.slot, at + 8);
-
-	return *(volatile u32 *)(pci_bar(disk.slot, pba & 7) + (pba & ~7u));
-}
-
 static void check_masking(void)
 {
 	volatile u32 *mask = disk.msix + 4 + 3;
@@ -150,10 +142,10 @@ static void check_masking(void)
 	request(BLK_IN, 0, data, SECTOR);
 	spin_ticks(late_ticks());
 	check_eq("MSI-X: masked vector is silent", irq_log.count, 0);
-	check_eq("MSI-X: and pending", pending_bits(), 2);
+	check_eq("MSI-X: and pending", virtio_pending(&disk), 2);
 	*mask = 0;
 	check("MSI-X: comes when unmasked", wait_count(&irq_log.count, 1, PATIENCE), "no");
-	check_eq("MSI-X: not pending any more", pending_bits(), 0);
+	check_eq("MSI-X: not pending any more", virtio_pending(&disk), 0);
 	*msix_control() = MSIX_ENABLED | MSIX_FUNCTION_OFF;
 	request(BLK_IN, 0, data, SECTOR);
 	spin_ticks(late_ticks());

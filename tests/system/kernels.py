@@ -19,10 +19,14 @@ autostart = {autostart}
 """
 APIC_KERNELS = ("test_apic", "test_ioapic", "test_hlt", "test_uart", "test_pv")
 # Run elsewhere: all in one, not a test, and one that needs another configuration.
-ALONE = ("test_all", "test_bench", "test_bench_late", "test_bench_net", "test_bench_net_vms", "test_bench_smp", "test_bench_virtio", "test_cet_smp",
-         "test_overcommit", "test_pause", "test_pv_smp", "test_share", "test_smp", "test_storm", "test_triple_fault")
+ALONE = ("test_all", "test_bench", "test_bench_late", "test_bench_net", "test_bench_net_vms", "test_bench_smp",
+         "test_bench_virtio", "test_cet_smp", "test_clusters", "test_init", "test_ipi", "test_overcommit", "test_pause",
+         "test_pv_smp", "test_routing", "test_share", "test_smp", "test_storm", "test_triple_fault")
 # More processors than one, in tests of single kernels.
 CPUS = {"test_virtio": 2}
+# Interrupts between several processors: name of the VM, and of the kernel without its "test_" -> vCPUs.
+ROUTING = {"ipi": 4, "init": 4, "routing": 4, "clusters": 20}
+ROUTING_KERNELS = [f"test_{name}" for name in ROUTING]
 # The kernels in test_all print at least so many; fewer mean that checks were lost, not that all is well.
 LEAST_CHECKS = 500
 
@@ -30,6 +34,12 @@ LEAST_CHECKS = 500
 def vm(name, kernel, triple_fault="stop", autostart="no", cpus=1, options=""):
     return VM.format(name=name, kernel=kernel, triple_fault=triple_fault, autostart=autostart, cpus=cpus,
                      options=options)
+
+
+def routing_vms():
+    """One of them may have vCPUs that it does not have."""
+    return [vm(name, f"test_{name}.elf", cpus=cpus) + ("max-cpus = 6\n" if name == "init" else "")
+            for name, cpus in ROUTING.items()]
 
 
 def image(vms, kernels, more=()):

@@ -341,6 +341,12 @@ static void test_destinations_and_modes(void **state)
 	set_rte(PIN, DELIVERY_EXTINT << 8 | VECTOR);
 	line(true);
 	assert_false(take());
+	line(false);
+	/* Reserved: pins start no processors. */
+	fake->vm.vcpu[1]->events = 0;
+	set_rte(PIN, 1ull << 56 | DELIVERY_SIPI << 8 | VECTOR);
+	line(true);
+	assert_int_equal(fake->vm.vcpu[1]->events, 0);
 }
 
 static void test_level_vector_bitmap(void **state)

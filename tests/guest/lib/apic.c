@@ -82,6 +82,24 @@ void apic_init(void)
 	apic_write(APIC_TPR, 0);
 }
 
+bool apic_in_x2apic_mode(void)
+{
+	return rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_EXTD;
+}
+
+u32 apic_get(u32 reg)
+{
+	return apic_in_x2apic_mode() ? (u32)rdmsr(X2APIC_MSR(reg)) : apic_read(reg);
+}
+
+void apic_put(u32 reg, u32 value)
+{
+	if (apic_in_x2apic_mode())
+		wrmsr(X2APIC_MSR(reg), value);
+	else
+		apic_write(reg, value);
+}
+
 void apic_self_ipi(u8 vector)
 {
 	apic_write(APIC_ICR_LOW, ICR_SELF | ICR_ASSERT | vector);
@@ -113,14 +131,6 @@ void ioapic_put_pin(unsigned pin, u64 rte)
 	ioapic_put(IOAPIC_REDIRECTION(pin), rte);
 }
 
-static void end_of_interrupt(void)
-{
-	if (rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_EXTD)
-		wrmsr(X2APIC_EOI, 0);
-	else
-		apic_write(APIC_EOI, 0);
-}
-
 static void log_irq(struct interrupt_frame *frame)
 {
 	unsigned n = irq_log.count;
@@ -131,7 +141,7 @@ static void log_irq(struct interrupt_frame *frame)
 		irq_log.rip[n] = frame->rip;
 	}
 	irq_log.count = n + 1;
-	end_of_interrupt();
+	apic_put(APIC_EOI, 0);
 }
 
 void irq_log_start(const u8 *vectors)

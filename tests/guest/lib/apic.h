@@ -3,6 +3,7 @@
 #ifndef FIRN_GUEST_APIC_H
 #define FIRN_GUEST_APIC_H
 
+#include "arch/x86/ioapic_regs.h"
 #include "arch/x86/lapic.h"
 #include "tests/guest/lib/fault.h"
 #include "tests/guest/lib/guest.h"
@@ -25,9 +26,6 @@
 #define IOAPIC_ID_REG		0
 #define IOAPIC_VERSION_REG	1
 #define IOAPIC_REDIRECTION(pin) (0x10 + 2 * (pin))
-#define RTE_LEVEL		BIT(15)
-#define RTE_REMOTE_IRR		BIT(14)
-#define RTE_MASKED		BIT(16)
 
 /* xAPIC registers. */
 static inline u32 apic_read(u32 reg)
@@ -38,6 +36,10 @@ static inline void apic_write(u32 reg, u32 value)
 {
 	*(volatile u32 *)(LAPIC_DEFAULT_BASE + reg) = value;
 }
+/* The same in x2APIC mode too: registers with the same bits in both modes, so not the ICR. */
+u32 apic_get(u32 reg);
+void apic_put(u32 reg, u32 value);
+bool apic_in_x2apic_mode(void);
 /* Is the vector's bit set in the 256-bit register that starts at reg? */
 static inline bool apic_bit(u32 reg, u8 vector)
 {

@@ -21,6 +21,7 @@
 #define MSR_PV_POLL	   0x4b564d05
 #define PV_ENABLE	   1
 
+#define HC_POLL_IRQ    1
 #define HC_KICK_CPU    5
 #define HC_SEND_IPI    10
 #define HC_SCHED_YIELD 11

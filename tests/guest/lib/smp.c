@@ -5,9 +5,8 @@
 #include "tests/guest/lib/apic.h"
 #include "tests/guest/lib/printf.h"
 
-#define TRAMPOLINE 0x9000ull
-#define ICR_BUSY   BIT(12)
-#define PATIENCE   (300 * late_ticks())
+#define ICR_BUSY BIT(12)
+#define PATIENCE (300 * late_ticks())
 
 extern char ap_trampoline[], ap_trampoline_end[];
 void ap_main(void);
@@ -42,13 +41,17 @@ unsigned smp_count(unsigned least)
 void smp_prepare(void (*fn)(void))
 {
 	main_function = fn;
-	memcpy((void *)TRAMPOLINE, ap_trampoline, ap_trampoline_end - ap_trampoline);
+	memcpy((void *)(u64)SMP_TRAMPOLINE, ap_trampoline, ap_trampoline_end - ap_trampoline);
 }
 
 void smp_send(unsigned id, u32 icr)
 {
 	u64 start = rdtsc();
 
+	if (apic_in_x2apic_mode()) {
+		wrmsr(X2APIC_ICR, (u64)id << 32 | icr);
+		return;
+	}
 	apic_write(APIC_ICR_HIGH, id << 24);
 	apic_write(APIC_ICR_LOW, icr);
 	while ((apic_read(APIC_ICR_LOW) & ICR_BUSY) && rdtsc() - start < PATIENCE)
@@ -57,12 +60,12 @@ void smp_send(unsigned id, u32 icr)
 
 void smp_send_sipi(unsigned id)
 {
-	smp_send(id, ICR_ASSERT | DELIVERY_SIPI << 8 | TRAMPOLINE >> 12);
+	smp_send(id, ICR_STARTUP);
 }
 
 void smp_start(unsigned id)
 {
-	smp_send(id, ICR_ASSERT | DELIVERY_INIT << 8);
+	smp_send(id, ICR_INIT | ICR_ASSERT);
 	spin_ticks(late_ticks());
 	smp_send_sipi(id);
 }

@@ -6,7 +6,14 @@
 #include "core/types.h"
 #include "tests/guest/lib/segments.h" /* SMP_MAX */
 
+#define SMP_TRAMPOLINE 0x9000u /* where SIPIs send a processor */
+
+#define ICR_LOWEST	 (1u << 8)
 #define ICR_NMI		 (4u << 8)
+#define ICR_INIT	 (5u << 8)
+#define ICR_SIPI	 (6u << 8)
+#define ICR_STARTUP	 (ICR_SIPI | BIT(14) | SMP_TRAMPOLINE >> 12)
+#define ICR_ALL		 (2u << 18)
 #define ICR_ALL_BUT_SELF (3u << 18)
 
 /* APIC id of the running processor. */
@@ -18,7 +25,7 @@ void smp_prepare(void (*fn)(void));
 /* INIT and SIPI; does not wait for what the other one does. */
 void smp_start(unsigned id);
 void smp_send_sipi(unsigned id);
-/* Writes both halves of the ICR and waits, bounded, until the message is on its way. */
+/* In the mode of the running processor; in xAPIC mode waits, bounded, until the message is on its way. */
 void smp_send(unsigned id, u32 icr);
 
 #endif

@@ -127,6 +127,14 @@ void virtio_queue(struct virtio_guest *d, u16 index, struct virtio_ring *ring)
 	c->queue_enable = 1;
 }
 
+u32 virtio_pending(const struct virtio_guest *d)
+{
+	u8 at = pci_capability(d->slot, PCI_CAP_MSIX, 0);
+	u32 pba = pci_read(d->slot, at + 8);
+
+	return *(volatile u32 *)(pci_bar(d->slot, pba & 7) + (pba & ~7u));
+}
+
 u8 virtio_ready(struct virtio_guest *d)
 {
 	d->common->status = STATUS_OK;

@@ -84,6 +84,8 @@ void virtio_begin(struct virtio_guest *d, u64 features);
 void virtio_queue(struct virtio_guest *d, u16 index, struct virtio_ring *ring);
 /* The queue that was set up last interrupts processor 0 through this MSI-X vector. */
 void virtio_vector(struct virtio_guest *d, unsigned vector, u8 irq);
+/* MSI-X pending bits of the vectors. */
+u32 virtio_pending(const struct virtio_guest *d);
 u8 virtio_ready(struct virtio_guest *d);
 void virtio_kick(struct virtio_guest *d, u16 queue);
 /* Hands descriptor head to the device and kicks it. */
