@@ -82,7 +82,7 @@ static inline unsigned vcpu_cpu(const struct vcpu *vcpu)
 
 /* Sets event bits (but not SIPI) and makes the vCPU notice: wakes it from HLT or kicks its CPU. Any CPU. */
 void vcpu_post_event(struct vcpu *vcpu, u32 events);
-/* The INIT signal: a SIPI that came before it is void. Any CPU. */
+/* The INIT signal: a SIPI or an NMI that came before it is void. Any CPU. */
 void vcpu_post_init(struct vcpu *vcpu);
 /* A SIPI: void while another one is pending, and when the vCPU does not wait for one. Any CPU. */
 void vcpu_post_sipi(struct vcpu *vcpu, u8 vector);

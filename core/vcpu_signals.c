@@ -4,7 +4,9 @@
 
 void vcpu_post_init(struct vcpu *vcpu)
 {
-	__atomic_and_fetch(&vcpu->events, ~(u32)(VCPU_EVENT_SIPI | VCPU_SIPI_VECTOR),
+	/* Nothing that came before is left, or the processor would start anew with an NMI. */
+	__atomic_and_fetch(&vcpu->events,
+			   ~(u32)(VCPU_EVENT_SIPI | VCPU_SIPI_VECTOR | VCPU_EVENT_NMI),
 			   __ATOMIC_ACQ_REL);
 	vcpu_post_event(vcpu, VCPU_EVENT_INIT);
 }

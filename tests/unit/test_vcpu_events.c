@@ -171,6 +171,20 @@ static void test_init_of_a_halted_and_of_a_running_vcpu(void **state)
 	}
 }
 
+/* It could not be taken, say in another NMI's handler: the processor that starts anew does not get it. */
+static void test_init_drops_an_nmi_that_came_before(void **state)
+{
+	(void)state;
+	begin_alive(guest_halt);
+	vcpu_post_event(ap, VCPU_EVENT_NMI);
+	vcpu_post_init(ap);
+	vcpu_post_sipi(ap, 0x20);
+	settle();
+	assert_int_equal(guest->sipis, 1);
+	assert_int_equal(guest->nmis, 0);
+	assert_int_equal(ap->events, 0);
+}
+
 static void guest_inits_itself(struct vcpu *vcpu)
 {
 	vcpu_post_init(vcpu);
@@ -561,6 +575,7 @@ int main(void)
 		TEST(test_second_sipi_is_ignored),
 		TEST(test_second_sipi_while_the_first_is_served),
 		TEST(test_init_of_a_halted_and_of_a_running_vcpu),
+		TEST(test_init_drops_an_nmi_that_came_before),
 		TEST(test_init_from_its_own_exit),
 		TEST(test_all_orders),
 		TEST(test_a_message_at_any_point),

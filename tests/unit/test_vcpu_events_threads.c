@@ -93,14 +93,28 @@ static void *post_irqs(void *arg)
 	return NULL;
 }
 
+/* False: an INIT came after it was posted, which may have made it void. */
+static bool nmi_arrives(unsigned nmis, unsigned inits)
+{
+	while (__atomic_load_n(&guest->nmis, __ATOMIC_ACQUIRE) < nmis) {
+		if (__atomic_load_n(&guest->inits, __ATOMIC_ACQUIRE) != inits)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
 static void *post_nmis(void *arg)
 {
+	unsigned inits;
+
 	(void)arg;
 	fake_set_cpu(FIRST_POSTER + 1);
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		vcpu_post_event(ap, VCPU_EVENT_NMI);
-		wait_for(&guest->nmis, i + 1);
-	}
+	for (unsigned i = 0; i < ROUNDS; i++)
+		do {
+			inits = __atomic_load_n(&guest->inits, __ATOMIC_ACQUIRE);
+			vcpu_post_event(ap, VCPU_EVENT_NMI);
+		} while (!nmi_arrives(i + 1, inits));
 	__atomic_fetch_add(&posters_done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -180,7 +194,7 @@ static void test_nothing_is_lost(void **state)
 		pthread_join(poster[i], NULL);
 	end_cpus(cpu);
 	assert_int_equal(guest->irqs, ROUNDS);
-	assert_int_equal(guest->nmis, ROUNDS);
+	assert_true(guest->nmis >= ROUNDS);
 	assert_int_equal(guest->inits, disturbed);
 	assert_int_equal(guest->sipis, disturbed + 1);
 	assert_int_equal(guest->resets, 1);

@@ -307,7 +307,7 @@ void arch_vcpu_init(struct vcpu *vcpu)
 	check_owner(vcpu);
 	assert_true(guest_of(vcpu)->resets > 0);
 	place("INIT");
-	guest_of(vcpu)->inits++;
+	__atomic_fetch_add(&guest_of(vcpu)->inits, 1, __ATOMIC_RELEASE);
 	guest_of(vcpu)->next = 0;
 	guest_of(vcpu)->on_cpu = true;
 }
