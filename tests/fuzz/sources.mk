@@ -13,6 +13,9 @@ fuzz_emulate_SRC := arch/x86/emulate.c arch/x86/emulate_alu.c arch/x86/emulate_b
 	arch/x86/emulate_operand.c arch/x86/emulate_segment.c arch/x86/emulate_shift.c \
 	arch/x86/emulate_stack.c arch/x86/emulate_string.c
 fuzz_emulate_LIBS := $(ZYDIS)/libzydis-host.a
+fuzz_guest_cpu_SRC := $(GUEST_CPU_SRC) arch/x86/guest_cr.c
+fuzz_guest_cpu_CFLAGS := -iquote arch/x86 -iquote tests/unit -Wno-missing-field-initializers -Wno-gnu-designator
+fuzz_guest_cpu_LIBS := -lcmocka
 fuzz_http_url_SRC := boot/efi/http_url.c
 fuzz_lapic_SRC := $(LAPIC_SRC) arch/x86/lapic_regs.c
 fuzz_lapic_CFLAGS := -iquote arch/x86 -iquote tests/unit -Wno-missing-field-initializers -Wno-gnu-designator
