@@ -9,6 +9,7 @@
 
 static const struct firn_config *config;
 static bool ending, start_failed;
+static unsigned refused; /* VMs of the configuration that were not made */
 static enum machine_end wanted_end;
 
 unsigned machine_exit_status(void)
@@ -89,6 +90,18 @@ static void vm_changed(struct vm *vm, enum vm_transition done)
 		console_focus(NULL);
 }
 
+void machine_drop_wrong(struct firn_config *cfg)
+{
+	refused += cfg->nr_vms;
+	config_drop_wrong(cfg);
+	refused -= cfg->nr_vms;
+}
+
+unsigned machine_vms_refused(void)
+{
+	return refused;
+}
+
 /* All memory is handed out when VMs are made, whether they start or not. */
 void machine_check_memory(struct firn_config *cfg)
 {
@@ -120,6 +133,7 @@ static void start_vm(const struct vm_config *vc)
 
 	if (vm_create(vc, &vm, &error) != FIRN_OK) {
 		start_failed = true;
+		refused++;
 		log_error("firn.conf:%u: VM %s cannot be made: %s", vc->line, vc->name, error.text);
 		return;
 	}

@@ -7,10 +7,14 @@
 
 /* Not all that the configuration asks for will be started: the exit status is to say so. */
 void machine_cannot_start(void);
+/* Takes the VMs that are wrong out of the configuration, before anybody points to one. */
+void machine_drop_wrong(struct firn_config *config);
 /* In the order of the file: a VM for which no memory is left is wrong, and an error says so. */
 void machine_check_memory(struct firn_config *config);
 /* Makes and starts the VMs of the configuration; what fails is logged and the rest goes on. */
 void machine_start_vms(const struct firn_config *config);
+/* How many of its VMs were not made, for whatever reason. */
+unsigned machine_vms_refused(void);
 
 enum machine_end {
 	MACHINE_POWER_OFF,

@@ -69,6 +69,8 @@ extern const size_t shell_nr_commands;
 struct vm *shell_vm(const char *name);
 struct vcpu *shell_vcpu(struct vm *vm, const char *number);
 bool shell_number(const char *what, const char *text, u64 *value); /* decimal or 0x... */
+/* Behind what says which VMs there are: how many of the configuration there are not. */
+void shell_print_refused(void);
 #define SHELL_VM_COLUMN 16 /* its width where there is room */
 /* Width of a column of VMs' names: that of the longest one, at least so many characters. */
 int shell_vm_width(size_t least);

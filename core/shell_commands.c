@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "core/machine.h"
 #include "core/suggest.h"
 
 #define FEW_VMS 8 /* so many are named when there is no such VM */
@@ -90,7 +91,20 @@ struct vm *shell_vm(const char *name)
 		no_vm_of_few(name);
 	else if (!vm)
 		no_vm_of_many(name);
+	if (!vm)
+		shell_print_refused();
 	return vm;
+}
+
+void shell_print_refused(void)
+{
+	unsigned refused = machine_vms_refused();
+
+	if (refused == 1)
+		shell_print("1 VM of the configuration was not made; \"log\" says why\n");
+	else if (refused)
+		shell_print("%u VMs of the configuration were not made; \"log\" says why\n",
+			    refused);
 }
 
 int shell_vm_width(size_t least)

@@ -81,18 +81,10 @@ static void vms_json(void)
 	shell_print("\n]\n");
 }
 
-enum shell_result shell_vms(const struct shell_line *line)
+static void vms_table(void)
 {
 	const int width = shell_vm_width(SHELL_VM_COLUMN);
 
-	if (line->json) {
-		vms_json();
-		return SHELL_DONE;
-	}
-	if (vm_count() == 0) {
-		shell_print("There are no VMs.\n");
-		return SHELL_DONE;
-	}
 	shell_print("%-*s %-8s %5s %11s %7s %8s  %s\n", width, "NAME", "STATE", "VCPUS", "MEMORY",
 		    "CRASHES", "RESTARTS", "CPUS  REASON");
 	for (unsigned i = 0; i < vm_count(); i++) {
@@ -105,6 +97,19 @@ enum shell_result shell_vms(const struct shell_line *line)
 		print_cpus(vm);
 		shell_print("%s%s\n", *reason(vm) ? "  " : "", reason(vm));
 	}
+}
+
+enum shell_result shell_vms(const struct shell_line *line)
+{
+	if (line->json) {
+		vms_json();
+		return SHELL_DONE;
+	}
+	if (vm_count())
+		vms_table();
+	else
+		shell_print("There are no VMs.\n");
+	shell_print_refused();
 	return SHELL_DONE;
 }
 

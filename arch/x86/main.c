@@ -149,12 +149,20 @@ static void take_files(void)
 	}
 }
 
-static void name_wrong_vms(void)
+static void refuse_wrong_vms(void)
 {
 	for (unsigned i = 0; i < config.nr_vms; i++)
 		if (config.vm[i].wrong)
 			log_error("%s:%u: VM %s is not made, for it has errors",
 				  handover.config_name, config.vm[i].line, config.vm[i].name);
+}
+
+static void refuse_all_vms(void)
+{
+	log_error("%s: no VM is made, for an error is not about a single one",
+		  handover.config_name);
+	for (unsigned i = 0; i < config.nr_vms; i++)
+		config.vm[i].wrong = true;
 }
 
 /* All errors at once, so that one try shows them all. False = nothing may be started. */
@@ -176,20 +184,18 @@ static bool read_config(void)
 	if (!config_errors.count)
 		return true;
 	machine_cannot_start();
-	if (config_errors.of_machine) {
-		log_error("%s: no VM is made, for an error is not about a single one",
-			  handover.config_name);
-		return false;
-	}
-	name_wrong_vms();
-	config_drop_wrong(&config);
-	return true;
+	if (config_errors.of_machine)
+		refuse_all_vms();
+	else
+		refuse_wrong_vms();
+	machine_drop_wrong(&config);
+	return !config_errors.of_machine;
 }
 
 static void start_vms(void)
 {
 	machine_check_memory(&config);
-	config_drop_wrong(&config);
+	machine_drop_wrong(&config);
 	machine_start_vms(&config);
 }
 

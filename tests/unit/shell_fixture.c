@@ -68,6 +68,7 @@ const char *called;
 struct vm *called_vm;
 enum firn_err answer;
 enum machine_end ended;
+unsigned refused;
 
 const char *const vm_state_name[VM_STATES] = { "stopped", "running", "paused", "crashed" };
 const char *const vcpu_state_name[VCPU_STATES] = { "waiting for SIPI", "running", "halted",
@@ -160,6 +161,11 @@ void machine_shutdown(enum machine_end end)
 {
 	called = "shutdown";
 	ended = end;
+}
+
+unsigned machine_vms_refused(void)
+{
+	return refused;
 }
 
 void pmem_get_stats(struct pmem_stats *st)
@@ -381,6 +387,7 @@ int shell_setup(void **state)
 	fake_set_nr_cpus(2);
 	fake_set_clock_ns(1000000000);
 	nr_vms = NR_VMS;
+	refused = 0;
 	config[0] = (struct vm_config){ .name = "shell", .cpus = 2, .memory = 256 * MiB };
 	config[1] = (struct vm_config){ .name = "tests", .cpus = 1, .memory = 64 * MiB };
 	for (unsigned i = 0; i < NR_VMS; i++)

@@ -31,6 +31,7 @@ extern const char *called; /* last function that changes a VM or the machine */
 extern struct vm *called_vm;
 extern enum firn_err answer; /* what these functions return */
 extern enum machine_end ended;
+extern unsigned refused; /* VMs that could not be made */
 
 struct fake_reg {
 	const char *name;

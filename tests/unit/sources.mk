@@ -258,7 +258,7 @@ VM_TEST_SRC := tests/unit/vm_fixture.c core/epoch.c core/err.c core/files.c core
 	core/vcpu.c core/vcpu_signals.c core/work.c arch/fake/fake.c
 VM_TEST_LIBS := -Wl,--wrap=calloc
 test_machine_LIBS := $(VM_TEST_LIBS)
-test_machine_SRC := $(VM_TEST_SRC)
+test_machine_SRC := $(VM_TEST_SRC) $(wildcard core/config*.c) core/suggest.c
 test_sched_fair_LIBS := $(VM_TEST_LIBS)
 test_sched_fair_SRC := $(VM_TEST_SRC)
 test_sched_move_LIBS := $(VM_TEST_LIBS)

@@ -51,6 +51,7 @@ static int setup(void **state)
 	set_cpus(3);
 	config = NULL;
 	ending = start_failed = may_end = false;
+	refused = 0;
 	ends = 0;
 	firn.nr_vms = 0;
 	firn.shutdown_when_idle = false;
@@ -109,6 +110,7 @@ static void test_vm_that_cannot_be_made(void **state)
 	assert_said("error: firn.conf:10: VM a cannot be made: memory: out of memory"
 		    " (4 MiB and page tables are wanted, 48 MiB are free, 48 MiB in one piece)\n");
 	assert_int_equal(vm_count(), 1);
+	assert_int_equal(machine_vms_refused(), 1);
 	assert_int_equal(vm_by_name("b")->state, VM_RUNNING);
 	assert_int_equal(machine_exit_status(), 1);
 }
@@ -348,9 +350,13 @@ static unsigned has_memory(unsigned count, u64 first, u64 second)
 	firn.vm[1].memory = second;
 	firn.vm[1].memory_line = 23;
 	said_clear();
+	refused = 0;
 	machine_check_memory(&firn);
 	for (unsigned i = 0; i < count; i++)
 		got |= !firn.vm[i].wrong << i;
+	machine_drop_wrong(&firn);
+	assert_int_equal(firn.nr_vms, (unsigned)__builtin_popcount(got));
+	assert_int_equal(machine_vms_refused(), count - firn.nr_vms);
 	return got;
 }
 

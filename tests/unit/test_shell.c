@@ -218,6 +218,21 @@ static void test_vm_names(void **state)
 	assert_null(called);
 }
 
+static void test_vms_that_were_not_made(void **state)
+{
+	(void)state;
+	nr_vms = 0;
+	refused = 1;
+	assert_prints("vms", "There are no VMs.\n"
+			     "1 VM of the configuration was not made; \"log\" says why\n");
+	assert_prints("start db", "there is no VM \"db\", and no other\n"
+				  "1 VM of the configuration was not made; \"log\" says why\n");
+	nr_vms = 1;
+	refused = 2;
+	assert_prints("start db", "there is no VM \"db\", only shell\n"
+				  "2 VMs of the configuration were not made; \"log\" says why\n");
+}
+
 /* Of many VMs not all are named, but one that was probably meant. */
 static void test_vm_names_of_many(void **state)
 {
@@ -897,6 +912,7 @@ int main(void)
 		TEST(test_pci),
 		TEST(test_power_button),
 		TEST(test_vm_names),
+		TEST(test_vms_that_were_not_made),
 		TEST(test_vm_names_of_many),
 		TEST(test_long_names_keep_columns),
 		TEST(test_life),
