@@ -134,7 +134,7 @@ static inline struct guest_loop guest_loop_begin(u64 slice_end)
 {
 	struct work *const *work = work_pending_at();
 
-	if (unlikely(work_pending())) {
+	if (unlikely(__atomic_load_n(work, __ATOMIC_RELAXED))) {
 		work = &guest_loop_no_work;
 		slice_end = guest_loop_grace(slice_end);
 	}
