@@ -19,6 +19,9 @@ ESCAPE = "\x1d"  # Ctrl-]: between the prompt and a guest
 # Options that only make Linux start faster under emulation.
 LINUX = "console=ttyS0 quiet nokaslr mitigations=off rodata=off cryptomgr.notests random.trust_cpu=on"
 LINUX_FILES = (f"{GUEST}/vmlinux", f"{GUEST}/initrd.gz")
+# With a thread for each CPU, QEMU 7.2 crashes a guest now and then (SUPPORT.md, known problems): where Linux runs on several
+# CPUs, one thread is all of them.
+ONE_THREAD = ("--on", "qemu", "--icount")
 LINUX_PROMPT = r"guest:\S*# "
 ERASED = "\x7f"
 LOG_LINE = re.compile(r"\[ *\d+\.\d{3}\] ")
