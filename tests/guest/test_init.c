@@ -4,6 +4,7 @@
  * yet, LAPIC disabled, not there, taken away. Four processors; the VM may have more than it has.
  */
 #include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/hotplug.h"
 #include "tests/guest/lib/printf.h"
 #include "tests/guest/lib/targets.h"
 
@@ -23,9 +24,6 @@
 #define IVT_NMI	      (*(volatile u32 *)(VECTOR_NMI * 4ull))
 #define NMI_STUB      0x8000u
 #define NMI_STUB_USES 0x80 /* of its segment: a counter */
-
-#define HOTPLUG_SELECTOR 0xcd8
-#define HOTPLUG_CONTROL	 0xcdc
 
 static void check_started(const char *mode, const char *what, u64 wants)
 {

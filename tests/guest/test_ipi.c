@@ -23,7 +23,6 @@
 #define ICR_RESERVED  0xfff32000u /* bits 31:20, 17, 16, 13 */
 #define LEAST_VECTOR  16
 #define VECTOR_ERROR  0xa1
-#define FLAT_MODEL    0xffffffff
 #define CLUSTER_MODEL 0x0fffffff
 #define X2APIC_ALL    0xffffffff
 

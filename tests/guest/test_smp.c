@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Several vCPUs: start by INIT and SIPI, interrupts and NMIs between them, time, shared memory. */
 #include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/hotplug.h"
 #include "tests/guest/lib/smp.h"
-
-#define HOTPLUG_SELECTOR 0xcd8
-#define HOTPLUG_CONTROL	 0xcdc
-#define HOTPLUG_EJECT	 BIT(3)
 
 #define VECTOR_PING 0x51
 #define PATIENCE    (10000 * guest_tsc_khz()) /* other vCPUs may have the CPU meanwhile */

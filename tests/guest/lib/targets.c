@@ -3,16 +3,13 @@
 #include "tests/guest/lib/targets.h"
 
 #include "tests/guest/lib/apic.h"
+#include "tests/guest/lib/hotplug.h"
 #include "tests/guest/lib/hypercall.h"
 #include "tests/guest/lib/pv.h"
 
-#define PATIENCE	 (10000 * guest_tsc_khz()) /* others may have the CPU meanwhile */
-#define HOTPLUG_SELECTOR 0xcd8
-#define HOTPLUG_CONTROL	 0xcdc
-#define HOTPLUG_EJECT	 BIT(3)
+#define PATIENCE (10000 * guest_tsc_khz()) /* others may have the CPU meanwhile */
 
-#define FLAT_IDS   8
-#define FLAT_MODEL 0xffffffff
+#define FLAT_IDS 8
 
 struct target target[SMP_MAX];
 unsigned targets, targets_hole;

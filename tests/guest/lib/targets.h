@@ -15,6 +15,8 @@
 
 #define TPR_HOLDS_WEAK 0x20
 
+#define FLAT_MODEL 0xffffffff /* DFR */
+
 /* One for each processor, by APIC id. */
 struct target {
 	volatile unsigned starts, done; /* done: number of the last job */
